@@ -1,0 +1,1 @@
+//! What the compactor and the handler agree on.
