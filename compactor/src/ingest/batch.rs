@@ -1,0 +1,261 @@
+//! One input becomes one batch: lines are read, counted, and the rest is
+//! quarantined.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use espy_shared::day::Day;
+use rustc_hash::FxHashMap;
+
+use super::content::{Content, ContentReader, KnownContents, LineSink};
+use super::counter::Counter;
+use super::format::{Format, HEAD_BYTES};
+use super::linehaul::{self, Line};
+use super::quarantine::Quarantine;
+use super::row::{Reject, Verdict};
+use super::rules::{Agent, Event, Rules, Tables};
+use super::source::{Ending, Input, Source};
+use super::timestamp::TimestampReader;
+use super::user_agent::{self, UserAgent};
+use super::{bigquery, counts};
+use crate::partial::BatchMeta;
+
+/// User-Agents remembered with their categories. Most events come from few.
+const AGENTS_MAX: usize = 100_000;
+
+/// What reading needs besides the input.
+pub struct Setting<'a> {
+    /// The tables of installers.
+    pub tables: &'a Tables,
+    /// The run's day.
+    pub today: Day,
+    /// First day whose daily counts are kept.
+    pub kept_from: Option<Day>,
+    /// Largest share of rejected rows, 0 to 1.
+    pub max_reject_share: f64,
+    /// Longest line in bytes.
+    pub line_bytes_max: usize,
+    /// Where rejected rows go.
+    pub quarantine_dir: PathBuf,
+}
+
+/// What became of an input.
+pub enum Outcome {
+    /// New counts.
+    Counted {
+        /// Its identity and tally.
+        meta: BatchMeta,
+        /// The counts.
+        counter: Box<Counter>,
+        /// Rejected rows, where there are any.
+        quarantine: Option<PathBuf>,
+    },
+    /// Every byte has been counted before.
+    Known {
+        /// Its identity.
+        hash: String,
+    },
+    /// No byte of content.
+    Empty {
+        /// Bytes of an unfinished line left for a later run.
+        left_bytes: u64,
+    },
+}
+
+/// Reads one input to its end.
+///
+/// # Errors
+///
+/// When it cannot be read as a whole, its format is unknown, it changed
+/// meanwhile, or too many rows are unreadable. Then nothing of it is counted.
+pub fn read(
+    input: &Input,
+    known: &KnownContents,
+    setting: &Setting<'_>,
+    mut progress: impl FnMut(u64),
+) -> anyhow::Result<Outcome> {
+    let name = input.name();
+    let source = Source::open(input)?;
+    let mut content = ContentReader::new(source, known, setting.line_bytes_max);
+    let head = content.peek(HEAD_BYTES).context("read its beginning")?;
+    if head.is_empty() {
+        content.reader().finish()?;
+        return Ok(Outcome::Empty { left_bytes: 0 });
+    }
+    let Some(format) = Format::detect(head) else {
+        bail!(
+            "its format is unknown: expected file_downloads rows as NDJSON, linehaul `download|` lines, \
+             or counts as CSV beginning with {:?}",
+            counts::COLUMNS.join(",")
+        );
+    };
+    let mut sink = Sink {
+        name: &name,
+        format,
+        has_header: matches!(format, Format::Counts(_)),
+        rules: Rules::new(setting.tables, setting.today, setting.kept_from),
+        counter: Counter::default(),
+        quarantine: Quarantine::new(&setting.quarantine_dir),
+        timestamps: TimestampReader::default(),
+        agents: FxHashMap::default(),
+    };
+    content
+        .take_lines(&mut sink, |source| progress(source.consumed()))
+        .context("it cannot be read to its end; it may be truncated")?;
+    let takes_last_line = match content.reader().finish()? {
+        Ending::Complete => true,
+        Ending::Grew => false,
+        Ending::MaybeGrowing => sink.is_whole(content.last_line()),
+    };
+    let content = content.finish(takes_last_line, &mut sink);
+    if content.left_bytes > 0 {
+        log::warn!(file = name, bytes = content.left_bytes;
+            "the last line has no end yet; left for a later run");
+    }
+    conclude(&content, sink, setting)
+}
+
+fn conclude(content: &Content, sink: Sink<'_, '_>, setting: &Setting<'_>) -> anyhow::Result<Outcome> {
+    if content.length == 0 {
+        return Ok(Outcome::Empty { left_bytes: content.left_bytes });
+    }
+    let hash = content.hash.to_hex().to_string();
+    if content.parent.is_some_and(|parent| parent.length == content.length) {
+        return Ok(Outcome::Known { hash });
+    }
+    let quarantine = sink.quarantine.finish(&hash)?;
+    let tally = sink.counter.tally();
+    let (rejected, claims) = (tally.rejected_sum(), tally.claims());
+    if claims > 0 && rejected as f64 > setting.max_reject_share * claims as f64 {
+        let kept = quarantine.map(|path| path.display().to_string()).unwrap_or_default();
+        bail!(
+            "{rejected} of {claims} rows are unreadable, more than the share of {} that --max-reject-share \
+             allows; see {kept}",
+            setting.max_reject_share
+        );
+    }
+    let meta = BatchMeta {
+        hash,
+        length: content.length,
+        parent: content.parent.map(|parent| parent.hash.to_hex().to_string()),
+        is_unterminated: content.is_unterminated,
+        format: sink.format.name().to_owned(),
+        source: sink.name.to_owned(),
+        counted: tally.counted,
+        ignored: tally.ignored_sum(),
+        rejected,
+    };
+    Ok(Outcome::Counted { meta, counter: Box::new(sink.counter), quarantine })
+}
+
+struct Sink<'n, 't> {
+    name: &'n str,
+    format: Format,
+    has_header: bool,
+    rules: Rules<'t>,
+    counter: Counter,
+    quarantine: Quarantine,
+    timestamps: TimestampReader,
+    agents: FxHashMap<Box<str>, Option<Agent>>,
+}
+
+impl Sink<'_, '_> {
+    /// Whether an unfinished last line is surely no half line: it parses, and
+    /// a cut would have shown.
+    fn is_whole(&self, bytes: &[u8]) -> bool {
+        let Ok(line) = std::str::from_utf8(bytes) else { return false };
+        match self.format {
+            Format::Bigquery => bigquery::is_whole(line),
+            // A cut inside the User-Agent leaves one that nobody knows.
+            Format::Linehaul => match linehaul::parse_line(line) {
+                Ok(Line::Download { user_agent, .. } | Line::Simple { user_agent, .. }) => {
+                    !matches!(user_agent::parse(user_agent), UserAgent::Unknown)
+                }
+                Err(_) => false,
+            },
+            // Nothing shows that 12 is not the beginning of 123, but files of
+            // counts are written at once, not grown.
+            Format::Counts(_) => true,
+        }
+    }
+
+    fn verdict(&mut self, line: &str) -> Verdict {
+        match self.format {
+            Format::Bigquery => bigquery::count(line, &mut self.timestamps, &mut self.rules, &mut self.counter),
+            Format::Linehaul => self.linehaul(line),
+            Format::Counts(header) => counts::count(line, &header, &mut self.rules, &mut self.counter),
+        }
+    }
+
+    fn linehaul(&mut self, line: &str) -> Verdict {
+        match linehaul::parse_line(line) {
+            Ok(Line::Download { seconds, country, filename, project, version, file_type, user_agent, .. }) => {
+                let Some(agent) = self.agent(user_agent) else {
+                    return Verdict::Ignored { reason: "user-agent", day: Day::from_seconds(seconds).ok() };
+                };
+                let event = Event { seconds, project, version, file_type, filename, country };
+                self.rules.count(&mut self.counter, &event, &agent)
+            }
+            Ok(Line::Simple { .. }) => Verdict::Unrelated { reason: "simple" },
+            Err(error) => Reject::new(error.reason(), error.to_string()).into(),
+        }
+    }
+
+    /// The categories of a User-Agent; none when it is one to be ignored.
+    fn agent(&mut self, user_agent: &str) -> Option<Agent> {
+        if let Some(agent) = self.agents.get(user_agent) {
+            return *agent;
+        }
+        let agent = match user_agent::parse(user_agent) {
+            UserAgent::Ignored => None,
+            UserAgent::Unknown => Some(self.rules.agent(&mut self.counter, None)),
+            UserAgent::Known(details) => Some(self.rules.agent(&mut self.counter, Some(&details))),
+        };
+        if self.agents.len() >= AGENTS_MAX {
+            self.agents.clear();
+        }
+        self.agents.insert(user_agent.into(), agent);
+        agent
+    }
+
+    fn reject(&mut self, number: u64, bytes: &[u8], row_bytes: Option<u64>, reject: Reject) {
+        if let Some(reject) = self.counter.record(reject.into()) {
+            self.quarantine.add(self.name, number, bytes, row_bytes, &reject);
+        }
+    }
+}
+
+impl LineSink for Sink<'_, '_> {
+    fn restart(&mut self) {
+        self.counter.reset();
+        self.quarantine.reset();
+        // The header stands in the part counted before.
+        self.has_header = false;
+    }
+
+    fn line(&mut self, number: u64, bytes: &[u8]) {
+        if bytes.trim_ascii().is_empty() {
+            return;
+        }
+        if std::mem::take(&mut self.has_header) {
+            return;
+        }
+        if memchr::memchr(0, bytes).is_some() {
+            return self.reject(number, bytes, None, Reject::new("nul-byte", "the row holds a NUL byte"));
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(line) => {
+                let verdict = self.verdict(line);
+                if let Some(reject) = self.counter.record(verdict) {
+                    self.quarantine.add(self.name, number, bytes, None, &reject);
+                }
+            }
+            Err(error) => self.reject(number, bytes, None, Reject::new("not-utf8", error.to_string())),
+        }
+    }
+
+    fn long_line(&mut self, number: u64, head: &[u8], bytes: u64) {
+        let reject = Reject::new("line-too-long", format!("{bytes} bytes are more than --line-bytes-max"));
+        self.reject(number, head, Some(bytes), reject);
+    }
+}
