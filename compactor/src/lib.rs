@@ -1,1 +1,4 @@
-//! Placeholder until the crate is written.
+//! Turns logs of package downloads into the snapshot the handler serves.
+#![forbid(unsafe_code)]
+
+pub mod ingest;

@@ -1,0 +1,3 @@
+//! Reads events: what was downloaded, when, and by what kind of client.
+
+pub mod details;
