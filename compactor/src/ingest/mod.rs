@@ -1,3 +1,4 @@
 //! Reads events: what was downloaded, when, and by what kind of client.
 
 pub mod details;
+pub mod user_agent;
