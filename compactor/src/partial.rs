@@ -12,7 +12,7 @@
 //! ```
 //! Names, dimensions and days ascend.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -58,6 +58,8 @@ pub struct BatchMeta {
 struct Header {
     batch: BatchMeta,
     days: BTreeMap<Day, DayStats>,
+    /// Days with a count; `days` has also those with none but ignored rows.
+    count_days: BTreeSet<Day>,
 }
 
 /// Writes a partial to `dir`, named after its batch. The rename at its end is
@@ -79,10 +81,17 @@ pub fn write(dir: &Path, meta: &BatchMeta, counter: &Counter) -> anyhow::Result<
 }
 
 fn write_temporary(path: &Path, meta: &BatchMeta, counter: &Counter) -> anyhow::Result<()> {
-    let mut out = Hashing { inner: BufWriter::new(File::create(path)?), hasher: blake3::Hasher::new() };
+    let mut out = Hashing {
+        inner: BufWriter::new(File::create(path)?),
+        hasher: blake3::Hasher::new(),
+    };
     out.write_all(MAGIC)?;
     let mut encoder = zstd::Encoder::new(&mut out, 1)?;
-    let header = serde_json::to_vec(&Header { batch: meta.clone(), days: counter.days().clone() })?;
+    let header = serde_json::to_vec(&Header {
+        batch: meta.clone(),
+        days: counter.days().clone(),
+        count_days: counter.count_days(),
+    })?;
     let mut buffer = Vec::new();
     varint::put(&mut buffer, header.len() as u64);
     encoder.write_all(&buffer)?;
@@ -102,39 +111,45 @@ fn write_counts(out: &mut impl Write, counter: &Counter) -> io::Result<()> {
     let mut category: Option<String> = None;
     let mut days: Vec<(Day, u64)> = Vec::new();
     let mut buffer = Vec::new();
-    counter.walk(|this_project, this_dimension, this_category, day, count| -> io::Result<()> {
-        let is_new_project = project != this_project;
-        let is_new_dimension = is_new_project || dimension != Some(this_dimension);
-        let is_new_category = is_new_dimension || category.as_deref() != Some(this_category);
-        if is_new_category && !days.is_empty() {
-            put_days(&mut buffer, &mut days);
-        }
-        if is_new_dimension && dimension.is_some() {
-            buffer.push(0);
-        }
-        if is_new_project {
-            if !project.is_empty() {
+    counter.walk(
+        |this_project, this_dimension, this_category, day, count| -> io::Result<()> {
+            let is_new_project = project != this_project;
+            let is_new_dimension = is_new_project || dimension != Some(this_dimension);
+            let is_new_category = is_new_dimension || category.as_deref() != Some(this_category);
+            if is_new_category && !days.is_empty() {
+                put_days(&mut buffer, &mut days);
+            }
+            if is_new_dimension && dimension.is_some() {
                 buffer.push(0);
             }
-            out.write_all(&buffer)?;
-            buffer.clear();
-            buffer.push(1);
-            put_name(&mut buffer, &project, this_project);
-            this_project.clone_into(&mut project);
-        }
-        if is_new_dimension {
-            varint::put(&mut buffer, this_dimension.number() as u64 + 1);
-            dimension = Some(this_dimension);
-            category = None;
-        }
-        if is_new_category {
-            buffer.push(1);
-            put_name(&mut buffer, category.as_deref().unwrap_or(""), this_category);
-            category = Some(this_category.to_owned());
-        }
-        days.push((day, count));
-        Ok(())
-    })?;
+            if is_new_project {
+                if !project.is_empty() {
+                    buffer.push(0);
+                }
+                out.write_all(&buffer)?;
+                buffer.clear();
+                buffer.push(1);
+                put_name(&mut buffer, &project, this_project);
+                this_project.clone_into(&mut project);
+            }
+            if is_new_dimension {
+                varint::put(&mut buffer, this_dimension.number() as u64 + 1);
+                dimension = Some(this_dimension);
+                category = None;
+            }
+            if is_new_category {
+                buffer.push(1);
+                put_name(
+                    &mut buffer,
+                    category.as_deref().unwrap_or(""),
+                    this_category,
+                );
+                category = Some(this_category.to_owned());
+            }
+            days.push((day, count));
+            Ok(())
+        },
+    )?;
     if !days.is_empty() {
         put_days(&mut buffer, &mut days);
         buffer.extend([0, 0]);
@@ -164,6 +179,8 @@ pub struct PartialReader {
     pub meta: BatchMeta,
     /// What it knows of each day.
     pub days: BTreeMap<Day, DayStats>,
+    /// Days with a count.
+    pub count_days: BTreeSet<Day>,
     path: PathBuf,
     reader: BufReader<zstd::Decoder<'static, BufReader<io::Take<File>>>>,
     project: Vec<u8>,
@@ -178,7 +195,10 @@ impl PartialReader {
     /// When it is damaged: remove it and ingest the batch again.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         Self::try_open(path).with_context(|| {
-            format!("{} is damaged; remove it and ingest its batch again", path.display())
+            format!(
+                "{} is damaged; remove it and ingest its batch again",
+                path.display()
+            )
         })
     }
 
@@ -190,7 +210,10 @@ impl PartialReader {
         hasher.update_reader((&mut file).take(length - HASH_BYTES))?;
         let mut stored = [0; 32];
         file.read_exact(&mut stored)?;
-        ensure!(hasher.finalize() == blake3::Hash::from_bytes(stored), "its hash does not match");
+        ensure!(
+            hasher.finalize() == blake3::Hash::from_bytes(stored),
+            "its hash does not match"
+        );
         let mut file = File::open(path)?;
         let mut magic = [0; 8];
         file.read_exact(&mut magic)?;
@@ -201,8 +224,20 @@ impl PartialReader {
         ensure!(header_bytes <= HEADER_BYTES_MAX, "absurd header");
         let mut header = vec![0; usize::try_from(header_bytes)?];
         reader.read_exact(&mut header)?;
-        let Header { batch, days } = serde_json::from_slice(&header)?;
-        Ok(Self { meta: batch, days, path: path.to_owned(), reader, project: Vec::new(), category: Vec::new() })
+        let Header {
+            batch,
+            days,
+            count_days,
+        } = serde_json::from_slice(&header)?;
+        Ok(Self {
+            meta: batch,
+            days,
+            count_days,
+            path: path.to_owned(),
+            reader,
+            project: Vec::new(),
+            category: Vec::new(),
+        })
     }
 
     /// The next project's name, or none after the last. The counts of the one
@@ -217,7 +252,9 @@ impl PartialReader {
             return Ok(None);
         }
         take_name(&mut self.reader, &mut self.project).with_context(context)?;
-        Ok(Some(std::str::from_utf8(&self.project).with_context(context)?))
+        Ok(Some(
+            std::str::from_utf8(&self.project).with_context(context)?,
+        ))
     }
 
     /// The counts of the project just named: `each(dimension, category, day, count)`.
@@ -271,7 +308,10 @@ fn take_varint(reader: &mut impl Read) -> anyhow::Result<u64> {
 fn take_name(reader: &mut impl Read, name: &mut Vec<u8>) -> anyhow::Result<()> {
     let shared = take_varint(reader)?;
     let rest = take_varint(reader)?;
-    ensure!(shared <= name.len() as u64 && rest <= NAME_BYTES_MAX, "no name");
+    ensure!(
+        shared <= name.len() as u64 && rest <= NAME_BYTES_MAX,
+        "no name"
+    );
     name.truncate(usize::try_from(shared)?);
     let length = name.len();
     name.resize(length + usize::try_from(rest)?, 0);
@@ -335,7 +375,15 @@ mod tests {
         let mut rows = Rows::new();
         while let Some(project) = reader.next_project()?.map(str::to_owned) {
             reader.walk(|dimension, category, day, count| {
-                rows.insert((project.clone(), dimension, category.to_owned(), day.number()), count);
+                rows.insert(
+                    (
+                        project.clone(),
+                        dimension,
+                        category.to_owned(),
+                        day.number(),
+                    ),
+                    count,
+                );
                 Ok(())
             })?;
         }
@@ -357,7 +405,16 @@ mod tests {
 
     #[test]
     fn any_damage_is_refused() {
-        let rows: Rows = [(("pip".to_owned(), Dimension::Overall, "with_mirrors".to_owned(), 20_000), 5)].into();
+        let rows: Rows = [(
+            (
+                "pip".to_owned(),
+                Dimension::Overall,
+                "with_mirrors".to_owned(),
+                20_000,
+            ),
+            5,
+        )]
+        .into();
         let dir = tempfile::tempdir().unwrap();
         let path = write(dir.path(), &meta(), &counter(&rows)).unwrap();
         let bytes = std::fs::read(&path).unwrap();

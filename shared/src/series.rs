@@ -8,11 +8,13 @@
 //!           | varint shared, varint rest, bytes
 //!                                         inline names: bytes shared with the name before
 //! counts   := varint count                one slot
-//!           | 0 varint{slots}             dense
-//!           | mask varint{ones of mask}   sparse: bit 0 is the first slot
+//!           | width, bits{slots}          1 <= width <= 63: every slot in so
+//!                                         many bits, low bits first
+//!           | 64 + n, item{n}             the n slots that are not 0
+//! item     := varint (count - 1) * 32 + slots passed over
 //! ```
 //!
-//! The shorter of dense and sparse is written, dense on a tie, and a series
+//! The shorter of bits and list is written, bits on a tie, and a series
 //! without any count is not written at all, so equal counts have equal bytes.
 //! Measured against other codecs in `docs/format-measurements.md`.
 
@@ -39,44 +41,73 @@ pub enum Names<'a> {
     Inline,
 }
 
+/// First byte of a list without items; the bytes below it are widths.
+const LIST: u8 = 64;
+/// Bits of a list's item that say how many slots are passed over.
+const GAP_BITS: u32 = 5;
+/// Widest count in bits: SQLite's integers have 63.
+const WIDTH_MAX: u8 = 63;
+
+const _: () = assert!(SLOTS_MAX <= 1 << GAP_BITS, "a gap is shorter than a segment");
+const _: () = assert!(LIST as usize + SLOTS_MAX <= 127, "the first byte stays below a varint's second");
+
 /// Appends the counts of one category.
 ///
 /// # Panics
 ///
-/// When all counts are zero, or there are none or more than [`SLOTS_MAX`]:
-/// the caller leaves such series out.
+/// When all counts are zero, one has more than 63 bits, or there are none or
+/// more than [`SLOTS_MAX`]: the caller leaves such series out.
 pub fn put_counts(out: &mut Vec<u8>, counts: &[u64]) {
-    assert!(
-        (1..=SLOTS_MAX).contains(&counts.len()),
-        "a segment has 1 to 31 slots"
-    );
+    assert!((1..=SLOTS_MAX).contains(&counts.len()), "a segment has 1 to 31 slots");
+    let all = counts.iter().fold(0, |all, count| all | count);
+    assert!(all > 0, "a series without counts is not written");
+    let width = 64 - all.leading_zeros();
+    assert!(width <= u32::from(WIDTH_MAX), "counts have 63 bits");
     if let [count] = counts {
-        assert!(*count > 0, "a series without counts is not written");
         varint::put(out, *count);
         return;
     }
-    let mut mask = 0_u64;
-    let mut sparse = 0;
-    let mut dense = 1;
-    for (slot, &count) in counts.iter().enumerate() {
-        let bytes = varint::len(count);
-        dense += bytes;
-        if count > 0 {
-            mask |= 1 << slot;
-            sparse += bytes;
+    let bits_bytes = (counts.len() * width as usize).div_ceil(8);
+    let start = out.len();
+    if put_list(out, counts) && out.len() - start < 1 + bits_bytes {
+        return;
+    }
+    out.truncate(start);
+    out.push(width.to_le_bytes()[0]);
+    let mut pending = 0_u128;
+    let mut pending_bits = 0;
+    for &count in counts {
+        pending |= u128::from(count) << pending_bits;
+        pending_bits += width;
+        while pending_bits >= 8 {
+            out.push(pending.to_le_bytes()[0]);
+            pending >>= 8;
+            pending_bits -= 8;
         }
     }
-    assert!(mask > 0, "a series without counts is not written");
-    if varint::len(mask) + sparse < dense {
-        varint::put(out, mask);
-        counts
-            .iter()
-            .filter(|&&count| count > 0)
-            .for_each(|&count| varint::put(out, count));
-    } else {
-        out.push(0);
-        counts.iter().for_each(|&count| varint::put(out, count));
+    if pending_bits > 0 {
+        out.push(pending.to_le_bytes()[0]);
     }
+}
+
+/// False when a count is too large for a list.
+fn put_list(out: &mut Vec<u8>, counts: &[u64]) -> bool {
+    let first = out.len();
+    out.push(LIST);
+    let mut gap = 0;
+    for &count in counts {
+        if count == 0 {
+            gap += 1;
+            continue;
+        }
+        if (count - 1).leading_zeros() < GAP_BITS {
+            return false;
+        }
+        varint::put(out, (count - 1) << GAP_BITS | gap);
+        out[first] += 1;
+        gap = 0;
+    }
+    true
 }
 
 /// Appends an inline category name that follows `previous`.
@@ -165,25 +196,42 @@ fn take_counts(rest: &mut &[u8], counts: &mut [u64]) -> Option<()> {
         *count = varint::take(rest)?;
         return (*count > 0).then_some(());
     }
-    let mut mask = varint::take(rest)?;
-    if mask == 0 {
-        for count in counts.iter_mut() {
-            *count = varint::take(rest)?;
-        }
-        return Some(());
+    let (&form, bytes) = rest.split_first()?;
+    *rest = bytes;
+    if form > LIST {
+        return take_list(rest, counts, form - LIST);
     }
-    if mask >> counts.len() != 0 {
+    take_bits(rest, counts, form)
+}
+
+fn take_list(rest: &mut &[u8], counts: &mut [u64], items: u8) -> Option<()> {
+    counts.fill(0);
+    let mut slot = 0;
+    for _ in 0..items {
+        let item = varint::take(rest)?;
+        slot += usize::try_from(item & ((1 << GAP_BITS) - 1)).ok()?;
+        *counts.get_mut(slot)? = (item >> GAP_BITS) + 1;
+        slot += 1;
+    }
+    Some(())
+}
+
+fn take_bits(rest: &mut &[u8], counts: &mut [u64], width: u8) -> Option<()> {
+    if width == 0 || width > WIDTH_MAX {
         return None;
     }
-    counts.fill(0);
-    while mask != 0 {
-        let slot = mask.trailing_zeros() as usize;
-        let count = varint::take(rest)?;
-        if count == 0 {
-            return None;
-        }
-        counts[slot] = count;
-        mask &= mask - 1;
+    let width = usize::from(width);
+    let (bytes, after) = rest.split_at_checked((counts.len() * width).div_ceil(8))?;
+    *rest = after;
+    let mask = (1_u128 << width) - 1;
+    for (slot, count) in counts.iter_mut().enumerate() {
+        let bit = slot * width;
+        // 63 bits that begin inside a byte end in the ninth at the latest.
+        let from = &bytes[bit / 8..];
+        let mut word = [0; 16];
+        let length = from.len().min(9);
+        word[..length].copy_from_slice(&from[..length]);
+        *count = u64::try_from((u128::from_le_bytes(word) >> (bit % 8)) & mask).ok()?;
     }
     Some(())
 }
@@ -202,10 +250,12 @@ mod tests {
     fn bytes_are_as_documented() {
         for (counts, bytes) in [
             (&[5][..], &[5][..]),
-            (&[0, 0, 7], &[0b100, 7]),
-            (&[1, 2, 3], &[0, 1, 2, 3]),
-            (&[1, 0, 0], &[0b001, 1]),
-            (&[300, 1], &[0, 0xac, 2, 1]),
+            (&[300], &[0xac, 2]),
+            (&[1, 2, 3], &[2, 0b11_10_01]),
+            (&[0, 0, 7], &[65, 6 << 5 | 2, 1]),
+            (&[0, 0, 7, 0, 0, 0, 0, 1], &[3, 0b1100_0000, 0b1, 0b0010_0000]),
+            (&[300, 1], &[9, 0x2c, 0b11, 0]),
+            (&[0, 0, 0, 0, 0, 0, 0, 0, 300], &[65, 0xe8, 0x4a]),
         ] {
             let mut out = Vec::new();
             put_counts(&mut out, counts);
@@ -217,12 +267,14 @@ mod tests {
     fn refuses_what_it_never_writes() {
         let table = table();
         for bytes in [
-            &[0][..],                        // a category without counts
-            &[9, 0, 1, 1, 1],                // no such category
-            &[0, 0b1000, 1],                 // a day outside the segment
-            &[0, 0b001, 0],                  // a marked day without a count
-            &[1, 0, 1, 1, 1, 0, 0, 1, 1, 1], // b before a
-            &[0, 0, 1, 1],                   // cut short
+            &[0][..],            // a category without counts
+            &[9, 1, 7],          // no such category
+            &[0, 0],             // no width
+            &[0, 64, 1, 1],      // neither a width nor a list
+            &[0, 65, 3],         // a day outside the segment
+            &[0, 66, 2, 0],      // the same, after one inside
+            &[1, 1, 7, 0, 1, 7], // b before a
+            &[0, 8, 1, 1],       // cut short
         ] {
             assert!(
                 walk(bytes, 3, Names::Table(&table), |_, _| ()).is_err(),
@@ -235,7 +287,7 @@ mod tests {
         #[test]
         fn walk_inverts_put(
             slots in 1..=SLOTS_MAX,
-            rows in proptest::collection::btree_map("[a-z0-9.]{0,12}", proptest::collection::vec(prop_oneof![3 => Just(0_u64), 2 => 0..300_u64, 1 => any::<u64>()], SLOTS_MAX), 0..8),
+            rows in proptest::collection::btree_map("[a-z0-9.]{0,12}", proptest::collection::vec(prop_oneof![3 => Just(0_u64), 2 => 0..300_u64, 1 => 0..=i64::MAX.unsigned_abs()], SLOTS_MAX), 0..8),
         ) {
             let rows: Vec<(String, Vec<u64>)> = rows
                 .into_iter()

@@ -115,19 +115,30 @@ pub fn read(
     conclude(&content, sink, setting)
 }
 
-fn conclude(content: &Content, sink: Sink<'_, '_>, setting: &Setting<'_>) -> anyhow::Result<Outcome> {
+fn conclude(
+    content: &Content,
+    sink: Sink<'_, '_>,
+    setting: &Setting<'_>,
+) -> anyhow::Result<Outcome> {
     if content.length == 0 {
-        return Ok(Outcome::Empty { left_bytes: content.left_bytes });
+        return Ok(Outcome::Empty {
+            left_bytes: content.left_bytes,
+        });
     }
     let hash = content.hash.to_hex().to_string();
-    if content.parent.is_some_and(|parent| parent.length == content.length) {
+    if content
+        .parent
+        .is_some_and(|parent| parent.length == content.length)
+    {
         return Ok(Outcome::Known { hash });
     }
     let quarantine = sink.quarantine.finish(&hash)?;
     let tally = sink.counter.tally();
     let (rejected, claims) = (tally.rejected_sum(), tally.claims());
     if claims > 0 && rejected as f64 > setting.max_reject_share * claims as f64 {
-        let kept = quarantine.map(|path| path.display().to_string()).unwrap_or_default();
+        let kept = quarantine
+            .map(|path| path.display().to_string())
+            .unwrap_or_default();
         bail!(
             "{rejected} of {claims} rows are unreadable, more than the share of {} that --max-reject-share \
              allows; see {kept}",
@@ -137,7 +148,9 @@ fn conclude(content: &Content, sink: Sink<'_, '_>, setting: &Setting<'_>) -> any
     let meta = BatchMeta {
         hash,
         length: content.length,
-        parent: content.parent.map(|parent| parent.hash.to_hex().to_string()),
+        parent: content
+            .parent
+            .map(|parent| parent.hash.to_hex().to_string()),
         is_unterminated: content.is_unterminated,
         format: sink.format.name().to_owned(),
         source: sink.name.to_owned(),
@@ -145,7 +158,11 @@ fn conclude(content: &Content, sink: Sink<'_, '_>, setting: &Setting<'_>) -> any
         ignored: tally.ignored_sum(),
         rejected,
     };
-    Ok(Outcome::Counted { meta, counter: Box::new(sink.counter), quarantine })
+    Ok(Outcome::Counted {
+        meta,
+        counter: Box::new(sink.counter),
+        quarantine,
+    })
 }
 
 struct Sink<'n, 't> {
@@ -163,11 +180,13 @@ impl Sink<'_, '_> {
     /// Whether an unfinished last line is surely no half line: it parses, and
     /// a cut would have shown.
     fn is_whole(&self, bytes: &[u8]) -> bool {
-        let Ok(line) = std::str::from_utf8(bytes) else { return false };
+        let Ok(line) = std::str::from_utf8(bytes) else {
+            return false;
+        };
         match self.format {
             Format::Bigquery => bigquery::is_whole(line),
             // A cut inside the User-Agent leaves one that nobody knows.
-            Format::Linehaul => match linehaul::parse_line(line) {
+            Format::Linehaul => match linehaul::parse_line(&linehaul::expand_tabs(line)) {
                 Ok(Line::Download { user_agent, .. } | Line::Simple { user_agent, .. }) => {
                     !matches!(user_agent::parse(user_agent), UserAgent::Unknown)
                 }
@@ -181,19 +200,45 @@ impl Sink<'_, '_> {
 
     fn verdict(&mut self, line: &str) -> Verdict {
         match self.format {
-            Format::Bigquery => bigquery::count(line, &mut self.timestamps, &mut self.rules, &mut self.counter),
+            Format::Bigquery => bigquery::count(
+                line,
+                &mut self.timestamps,
+                &mut self.rules,
+                &mut self.counter,
+            ),
             Format::Linehaul => self.linehaul(line),
-            Format::Counts(header) => counts::count(line, &header, &mut self.rules, &mut self.counter),
+            Format::Counts(header) => {
+                counts::count(line, &header, &mut self.rules, &mut self.counter)
+            }
         }
     }
 
     fn linehaul(&mut self, line: &str) -> Verdict {
-        match linehaul::parse_line(line) {
-            Ok(Line::Download { seconds, country, filename, project, version, file_type, user_agent, .. }) => {
+        match linehaul::parse_line(&linehaul::expand_tabs(line)) {
+            Ok(Line::Download {
+                seconds,
+                country,
+                filename,
+                project,
+                version,
+                file_type,
+                user_agent,
+                ..
+            }) => {
                 let Some(agent) = self.agent(user_agent) else {
-                    return Verdict::Ignored { reason: "user-agent", day: Day::from_seconds(seconds).ok() };
+                    return Verdict::Ignored {
+                        reason: "user-agent",
+                        day: Day::from_seconds(seconds).ok(),
+                    };
                 };
-                let event = Event { seconds, project, version, file_type, filename, country };
+                let event = Event {
+                    seconds,
+                    project,
+                    version,
+                    file_type,
+                    filename,
+                    country,
+                };
                 self.rules.count(&mut self.counter, &event, &agent)
             }
             Ok(Line::Simple { .. }) => Verdict::Unrelated { reason: "simple" },
@@ -220,7 +265,8 @@ impl Sink<'_, '_> {
 
     fn reject(&mut self, number: u64, bytes: &[u8], row_bytes: Option<u64>, reject: Reject) {
         if let Some(reject) = self.counter.record(reject.into()) {
-            self.quarantine.add(self.name, number, bytes, row_bytes, &reject);
+            self.quarantine
+                .add(self.name, number, bytes, row_bytes, &reject);
         }
     }
 }
@@ -241,7 +287,12 @@ impl LineSink for Sink<'_, '_> {
             return;
         }
         if memchr::memchr(0, bytes).is_some() {
-            return self.reject(number, bytes, None, Reject::new("nul-byte", "the row holds a NUL byte"));
+            return self.reject(
+                number,
+                bytes,
+                None,
+                Reject::new("nul-byte", "the row holds a NUL byte"),
+            );
         }
         match std::str::from_utf8(bytes) {
             Ok(line) => {
@@ -250,12 +301,20 @@ impl LineSink for Sink<'_, '_> {
                     self.quarantine.add(self.name, number, bytes, None, &reject);
                 }
             }
-            Err(error) => self.reject(number, bytes, None, Reject::new("not-utf8", error.to_string())),
+            Err(error) => self.reject(
+                number,
+                bytes,
+                None,
+                Reject::new("not-utf8", error.to_string()),
+            ),
         }
     }
 
     fn long_line(&mut self, number: u64, head: &[u8], bytes: u64) {
-        let reject = Reject::new("line-too-long", format!("{bytes} bytes are more than --line-bytes-max"));
+        let reject = Reject::new(
+            "line-too-long",
+            format!("{bytes} bytes are more than --line-bytes-max"),
+        );
         self.reject(number, head, Some(bytes), reject);
     }
 }

@@ -40,18 +40,32 @@ struct File<'a> {
 }
 
 /// Counts one row.
-pub fn count(line: &str, timestamps: &mut TimestampReader, rules: &mut Rules<'_>, counter: &mut Counter) -> Verdict {
+pub fn count(
+    line: &str,
+    timestamps: &mut TimestampReader,
+    rules: &mut Rules<'_>,
+    counter: &mut Counter,
+) -> Verdict {
     let row: Row<'_> = match serde_json::from_str(line) {
         Ok(row) => row,
         Err(error) => return reject(&error).into(),
     };
     let Some(seconds) = timestamps.read(&row.timestamp) else {
-        return Reject::new("bad-date", format!("timestamp {:?} is no time", row.timestamp)).into();
+        return Reject::new(
+            "bad-date",
+            format!("timestamp {:?} is no time", row.timestamp),
+        )
+        .into();
     };
     let Some(project) = row.file.project.as_deref().or(row.project.as_deref()) else {
         return Reject::new("missing-field", "neither file.project nor project").into();
     };
-    let path = row.file.filename.as_deref().or(row.url.as_deref()).unwrap_or("");
+    let path = row
+        .file
+        .filename
+        .as_deref()
+        .or(row.url.as_deref())
+        .unwrap_or("");
     let event = Event {
         seconds,
         project,
@@ -88,7 +102,12 @@ mod tests {
     fn check(line: &str) -> Verdict {
         let tables = Tables::default();
         let mut rules = Rules::new(&tables, "2026-11-21".parse().unwrap(), None);
-        count(line, &mut TimestampReader::default(), &mut rules, &mut Counter::default())
+        count(
+            line,
+            &mut TimestampReader::default(),
+            &mut rules,
+            &mut Counter::default(),
+        )
     }
 
     #[test]
@@ -108,19 +127,51 @@ mod tests {
             ("{", "bad-json"),
             ("{}", "missing-field"),
             ("[]", "bad-field"),
-            (r#"{"timestamp":7,"file":{"project":"a","version":"1","type":"sdist"}}"#, "bad-field"),
-            (r#"{"timestamp":null,"file":{"project":"a","version":"1","type":"sdist"}}"#, "bad-field"),
-            (r#"{"timestamp":"2021-02-30 00:00:00 UTC","file":{"project":"a","version":"1","type":"sdist"}}"#, "bad-date"),
-            (r#"{"timestamp":"2021-02-03 00:00:00 UTC","file":{"version":"1","type":"sdist"}}"#, "missing-field"),
-            (r#"{"timestamp":"2021-02-03 00:00:00 UTC","file":{"project":"a","type":"sdist"}}"#, "missing-field"),
-            (r#"{"timestamp":"2021-02-03 00:00:00 UTC","file":{"project":"a","version":1,"type":"sdist"}}"#, "bad-field"),
-            (r#"{"timestamp":"2021-02-03 00:00:00 UTC","file":{"project":"a","version":"1","type":"rar"}}"#, "bad-file-type"),
-            (r#"{"timestamp":"2021-02-03 00:00:00 UTC","file":{"project":"a\u0000","version":"1","type":"sdist"}}"#, "bad-project"),
-            (r#"{"timestamp":"2021-02-03 00:00:00 UTC","file":{"project":"a","version":"1","type":"sdist"},"details":{"ci":"yes"}}"#, "bad-field"),
-            (r#"{"timestamp":"2021-02-03 00:00:00 UTC","file":{"project":"a","version":"1","type":"sdist"}} x"#, "bad-json"),
+            (
+                r#"{"timestamp":7,"file":{"project":"a","version":"1","type":"sdist"}}"#,
+                "bad-field",
+            ),
+            (
+                r#"{"timestamp":null,"file":{"project":"a","version":"1","type":"sdist"}}"#,
+                "bad-field",
+            ),
+            (
+                r#"{"timestamp":"2021-02-30 00:00:00 UTC","file":{"project":"a","version":"1","type":"sdist"}}"#,
+                "bad-date",
+            ),
+            (
+                r#"{"timestamp":"2021-02-03 00:00:00 UTC","file":{"version":"1","type":"sdist"}}"#,
+                "missing-field",
+            ),
+            (
+                r#"{"timestamp":"2021-02-03 00:00:00 UTC","file":{"project":"a","type":"sdist"}}"#,
+                "missing-field",
+            ),
+            (
+                r#"{"timestamp":"2021-02-03 00:00:00 UTC","file":{"project":"a","version":1,"type":"sdist"}}"#,
+                "bad-field",
+            ),
+            (
+                r#"{"timestamp":"2021-02-03 00:00:00 UTC","file":{"project":"a","version":"1","type":"rar"}}"#,
+                "bad-file-type",
+            ),
+            (
+                r#"{"timestamp":"2021-02-03 00:00:00 UTC","file":{"project":"a\u0000","version":"1","type":"sdist"}}"#,
+                "bad-project",
+            ),
+            (
+                r#"{"timestamp":"2021-02-03 00:00:00 UTC","file":{"project":"a","version":"1","type":"sdist"},"details":{"ci":"yes"}}"#,
+                "bad-field",
+            ),
+            (
+                r#"{"timestamp":"2021-02-03 00:00:00 UTC","file":{"project":"a","version":"1","type":"sdist"}} x"#,
+                "bad-json",
+            ),
         ] {
             match check(line) {
-                Verdict::Rejected(reject) => assert_eq!(reject.reason, reason, "{line}: {}", reject.detail),
+                Verdict::Rejected(reject) => {
+                    assert_eq!(reject.reason, reason, "{line}: {}", reject.detail)
+                }
                 other => panic!("{line}: {other:?}"),
             }
         }

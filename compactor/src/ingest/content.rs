@@ -32,7 +32,9 @@ impl KnownContents {
     }
 
     fn find(&self, length: u64, hash: &BatchHash) -> bool {
-        self.by_length.get(&length).is_some_and(|hashes| hashes.contains(hash))
+        self.by_length
+            .get(&length)
+            .is_some_and(|hashes| hashes.contains(hash))
     }
 }
 
@@ -122,7 +124,11 @@ impl<'k, R: Read> ContentReader<'k, R> {
     /// # Errors
     ///
     /// As the input has them, truncated compression included.
-    pub fn take_lines(&mut self, sink: &mut impl LineSink, mut progress: impl FnMut(&R)) -> io::Result<()> {
+    pub fn take_lines(
+        &mut self,
+        sink: &mut impl LineSink,
+        mut progress: impl FnMut(&R),
+    ) -> io::Result<()> {
         loop {
             if let Some(newline) = memrchr(b'\n', &self.pending) {
                 let mut block = std::mem::take(&mut self.pending);
@@ -185,14 +191,23 @@ impl<'k, R: Read> ContentReader<'k, R> {
         let tail = (!block.ends_with(b"\n")).then_some((block.len(), block.len()));
         for (end, next) in ends.chain(tail) {
             self.line_number += 1;
-            let bytes = block[start..end].strip_suffix(b"\r").unwrap_or(&block[start..end]);
+            let bytes = block[start..end]
+                .strip_suffix(b"\r")
+                .unwrap_or(&block[start..end]);
             if let Some(long) = self.long.take() {
                 if long.start >= counted_to {
-                    sink.long_line(self.line_number, &long.head, long.bytes + bytes.len() as u64);
+                    sink.long_line(
+                        self.line_number,
+                        &long.head,
+                        long.bytes + bytes.len() as u64,
+                    );
                 }
             } else if block_start + start as u64 >= counted_to {
-                let bytes =
-                    if self.line_number == 1 { bytes.strip_prefix(BOM).unwrap_or(bytes) } else { bytes };
+                let bytes = if self.line_number == 1 {
+                    bytes.strip_prefix(BOM).unwrap_or(bytes)
+                } else {
+                    bytes
+                };
                 if bytes.len() > self.line_bytes_max {
                     let head = &bytes[..bytes.len().min(LONG_LINE_KEPT_BYTES)];
                     sink.long_line(self.line_number, head, bytes.len() as u64);
@@ -209,7 +224,8 @@ impl<'k, R: Read> ContentReader<'k, R> {
         let end = self.hashed + bytes.len() as u64;
         let mut is_found = false;
         for &length in self.known.lengths.range(self.hashed + 1..=end) {
-            let split = usize::try_from(length - self.hashed).expect("the length lies inside the bytes");
+            let split =
+                usize::try_from(length - self.hashed).expect("the length lies inside the bytes");
             self.hasher.update(&bytes[..split]);
             bytes = &bytes[split..];
             self.hashed = length;
@@ -262,31 +278,51 @@ mod tests {
         }
     }
 
-    fn read(bytes: &[u8], known: &KnownContents, takes_last: bool) -> (Content, Vec<(u64, String)>) {
+    fn read(
+        bytes: &[u8],
+        known: &KnownContents,
+        takes_last: bool,
+    ) -> (Content, Vec<(u64, String)>) {
         let mut lines = Lines::default();
         let mut reader = ContentReader::new(bytes, known, 10);
         reader.take_lines(&mut lines, |_| ()).unwrap();
         let content = reader.finish(takes_last, &mut lines);
-        let texts = lines.0.into_iter().map(|(n, b)| (n, String::from_utf8_lossy(&b).into_owned())).collect();
+        let texts = lines
+            .0
+            .into_iter()
+            .map(|(n, b)| (n, String::from_utf8_lossy(&b).into_owned()))
+            .collect();
         (content, texts)
     }
 
     fn numbered(lines: &[(u64, &str)]) -> Vec<(u64, String)> {
-        lines.iter().map(|(n, text)| (*n, (*text).to_owned())).collect()
+        lines
+            .iter()
+            .map(|(n, text)| (*n, (*text).to_owned()))
+            .collect()
     }
 
     #[test]
     fn lines_of_all_shapes() {
         let none = KnownContents::default();
         for (bytes, expect) in [
-            (&b"a\r\nb\n\nc"[..], &[(1, "a"), (2, "b"), (3, ""), (4, "c")][..]),
+            (
+                &b"a\r\nb\n\nc"[..],
+                &[(1, "a"), (2, "b"), (3, ""), (4, "c")][..],
+            ),
             (b"", &[]),
             (b"\xef\xbb\xbfa\n", &[(1, "a")]),
-            (b"0123456789\n0123456789x\nz\n", &[(1, "0123456789"), (2, "long 11"), (3, "z")]),
+            (
+                b"0123456789\n0123456789x\nz\n",
+                &[(1, "0123456789"), (2, "long 11"), (3, "z")],
+            ),
         ] {
             let (content, lines) = read(bytes, &none, true);
             assert_eq!(lines, numbered(expect));
-            assert_eq!((content.hash, content.length), (blake3::hash(bytes), bytes.len() as u64));
+            assert_eq!(
+                (content.hash, content.length),
+                (blake3::hash(bytes), bytes.len() as u64)
+            );
         }
     }
 
@@ -296,7 +332,10 @@ mod tests {
         let text = format!("a\n{long}\nb\n{long}");
         let (content, lines) = read(text.as_bytes(), &KnownContents::default(), true);
         let expect = format!("long {}", long.len());
-        assert_eq!(lines, numbered(&[(1, "a"), (2, &expect), (3, "b"), (4, &expect)]));
+        assert_eq!(
+            lines,
+            numbered(&[(1, "a"), (2, &expect), (3, "b"), (4, &expect)])
+        );
         assert_eq!(content.hash, blake3::hash(text.as_bytes()));
     }
 
@@ -304,7 +343,10 @@ mod tests {
     fn an_unfinished_last_line_can_be_left() {
         let (content, lines) = read(b"a\nb", &KnownContents::default(), false);
         assert_eq!(lines, numbered(&[(1, "a")]));
-        assert_eq!((content.hash, content.length, content.left_bytes), (blake3::hash(b"a\n"), 2, 1));
+        assert_eq!(
+            (content.hash, content.length, content.left_bytes),
+            (blake3::hash(b"a\n"), 2, 1)
+        );
         assert!(!content.is_unterminated);
     }
 
@@ -320,7 +362,12 @@ mod tests {
             let mut known = KnownContents::default();
             known.insert(counted.len() as u64, blake3::hash(counted));
             let (content, lines) = read(bytes, &known, true);
-            assert_eq!(lines, numbered(expect), "{}", String::from_utf8_lossy(bytes));
+            assert_eq!(
+                lines,
+                numbered(expect),
+                "{}",
+                String::from_utf8_lossy(bytes)
+            );
             assert_eq!(content.hash, blake3::hash(bytes));
         }
     }

@@ -1,6 +1,6 @@
 //! The counts of one batch while it is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use espy_shared::day::{Day, SECONDS};
 use espy_shared::dimension::Dimension;
@@ -145,7 +145,12 @@ impl Counter {
         day: Day,
         count: u64,
     ) {
-        let key = Key { project: project.0, category: category.0, day: day.number(), dimension };
+        let key = Key {
+            project: project.0,
+            category: category.0,
+            day: day.number(),
+            dimension,
+        };
         *self.counts.entry(key).or_default() += count;
     }
 
@@ -195,6 +200,16 @@ impl Counter {
         &self.days
     }
 
+    /// Days with a count.
+    ///
+    /// # Panics
+    ///
+    /// Never: keys are made of days.
+    pub fn count_days(&self) -> BTreeSet<Day> {
+        let numbers: BTreeSet<i32> = self.counts.keys().map(|key| key.day).collect();
+        numbers.into_iter().map(day_of).collect()
+    }
+
     /// All counts: `each(project, dimension, category, day, count)`, ascending
     /// by project, dimension, category (as texts) and day.
     ///
@@ -219,18 +234,26 @@ impl Counter {
         let categories = ranks(&self.categories);
         let mut entries: Vec<(&Key, &u64)> = self.counts.iter().collect();
         entries.sort_unstable_by_key(|(key, _)| {
-            (projects[key.project as usize], key.dimension, categories[key.category as usize], key.day)
+            (
+                projects[key.project as usize],
+                key.dimension,
+                categories[key.category as usize],
+                key.day,
+            )
         });
         for (key, &count) in entries {
-            let day = Day::from_number(i64::from(key.day)).expect("keys are made of days");
             each(
                 self.projects.text(key.project),
                 key.dimension,
                 self.categories.text(key.category),
-                day,
+                day_of(key.day),
                 count,
             )?;
         }
         Ok(())
     }
+}
+
+fn day_of(number: i32) -> Day {
+    Day::from_number(i64::from(number)).expect("keys are made of days")
 }

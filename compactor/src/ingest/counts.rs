@@ -6,8 +6,9 @@ use espy_shared::dimension::{Dimension, NULL, WITH_MIRRORS, WITHOUT_MIRRORS};
 use espy_shared::name;
 
 use super::counter::{COUNT_MAX, Counter};
+use super::linehaul::FILE_TYPES;
 use super::row::{Reject, Verdict};
-use super::rules::{FILE_TYPES, Rules, clean, country, is_version};
+use super::rules::{Rules, clean, country, is_version};
 
 /// The columns, by their names in the header.
 pub const COLUMNS: [&str; 5] = ["day", "project", "dimension", "category", "count"];
@@ -27,7 +28,10 @@ impl Header {
         for (place, column) in places.iter_mut().zip(COLUMNS) {
             *place = fields.iter().position(|field| field.trim() == column)?;
         }
-        Some(Self { places, width: fields.iter().count() })
+        Some(Self {
+            places,
+            width: fields.iter().count(),
+        })
     }
 }
 
@@ -39,34 +43,65 @@ pub fn count(line: &str, header: &Header, rules: &mut Rules<'_>, counter: &mut C
     }
 }
 
-fn try_count(line: &str, header: &Header, rules: &mut Rules<'_>, counter: &mut Counter) -> Result<(), Reject> {
-    let fields = Fields::split(line).ok_or_else(|| Reject::new("bad-csv", "quotes do not close"))?;
+fn try_count(
+    line: &str,
+    header: &Header,
+    rules: &mut Rules<'_>,
+    counter: &mut Counter,
+) -> Result<(), Reject> {
+    let fields =
+        Fields::split(line).ok_or_else(|| Reject::new("bad-csv", "quotes do not close"))?;
     let width = fields.iter().count();
     if width != header.width {
-        return Err(Reject::new("bad-csv", format!("{width} fields, the header has {}", header.width)));
+        return Err(Reject::new(
+            "bad-csv",
+            format!("{width} fields, the header has {}", header.width),
+        ));
     }
     let field = |index: usize| fields.iter().nth(header.places[index]).unwrap_or_default();
-    let day: Day = field(0).parse().map_err(|_| Reject::new("bad-date", format!("{:?} is no day", field(0))))?;
+    let day: Day = field(0)
+        .parse()
+        .map_err(|_| Reject::new("bad-date", format!("{:?} is no day", field(0))))?;
     rules.check_day(day)?;
-    let project = name::normalize(field(1))
-        .ok_or_else(|| Reject::new("bad-project", format!("{:?} is no project name", field(1))).on(day))?;
+    let project = name::normalize(field(1)).ok_or_else(|| {
+        Reject::new("bad-project", format!("{:?} is no project name", field(1))).on(day)
+    })?;
     let dimension = Dimension::from_name(field(2)).ok_or_else(|| {
-        let known: Vec<&str> = Dimension::ALL.iter().map(|dimension| dimension.name()).collect();
-        Reject::new("unknown-dimension", format!("{:?} is none of {}", field(2), known.join(", "))).on(day)
+        let known: Vec<&str> = Dimension::ALL
+            .iter()
+            .map(|dimension| dimension.name())
+            .collect();
+        Reject::new(
+            "unknown-dimension",
+            format!("{:?} is none of {}", field(2), known.join(", ")),
+        )
+        .on(day)
     })?;
     let count: u64 = field(4)
         .parse()
         .ok()
         .filter(|count| *count <= COUNT_MAX)
-        .ok_or_else(|| Reject::new("bad-count", format!("{:?} is no count from 0 to {COUNT_MAX}", field(4))).on(day))?;
+        .ok_or_else(|| {
+            Reject::new(
+                "bad-count",
+                format!("{:?} is no count from 0 to {COUNT_MAX}", field(4)),
+            )
+            .on(day)
+        })?;
     let sent = field(3);
-    let category = category(dimension, sent)
-        .ok_or_else(|| Reject::new("bad-category", format!("{sent:?} is no category of {dimension}")).on(day))?;
+    let category = category(dimension, sent).ok_or_else(|| {
+        Reject::new(
+            "bad-category",
+            format!("{sent:?} is no category of {dimension}"),
+        )
+        .on(day)
+    })?;
     if count == 0 {
         return Ok(());
     }
     let project = counter.project(&project);
-    let is_download = matches!(dimension, Dimension::Overall | Dimension::SideFiles) && category == WITH_MIRRORS;
+    let is_download =
+        matches!(dimension, Dimension::Overall | Dimension::SideFiles) && category == WITH_MIRRORS;
     let category = counter.category(&category);
     counter.add(project, dimension, category, day, count);
     counter.see_count(day, if is_download { count } else { 0 });
@@ -77,11 +112,15 @@ fn category(dimension: Dimension, sent: &str) -> Option<std::borrow::Cow<'_, str
     let sent = if sent.is_empty() { NULL } else { sent };
     let is_one_of = |known: &[&str]| known.contains(&sent).then_some(sent.into());
     match dimension {
-        Dimension::Overall | Dimension::SideFiles | Dimension::Partial => is_one_of(&[WITH_MIRRORS, WITHOUT_MIRRORS]),
+        Dimension::Overall | Dimension::SideFiles | Dimension::Partial => {
+            is_one_of(&[WITH_MIRRORS, WITHOUT_MIRRORS])
+        }
         Dimension::FileType | Dimension::FileTypeWithoutMirrors => is_one_of(&FILE_TYPES),
         Dimension::System => is_one_of(&["Windows", "Linux", "Darwin", "other", NULL]),
         Dimension::Ci => is_one_of(&["true", NULL]),
-        Dimension::Version | Dimension::VersionWithoutMirrors => is_version(sent).then_some(sent.into()),
+        Dimension::Version | Dimension::VersionWithoutMirrors => {
+            is_version(sent).then_some(sent.into())
+        }
         Dimension::VersionPython => sent
             .rsplit_once(' ')
             .filter(|(version, python)| is_version(version) && is_version(python))
@@ -116,24 +155,31 @@ impl Fields {
         let mut reader = Reader::new();
         let mut output = vec![0; line.len()];
         let mut ends = vec![0; memchr::memchr_iter(b',', line.as_bytes()).count() + 2];
-        let (result, read, written, ended) = reader.read_record(line.as_bytes(), &mut output, &mut ends);
+        let (result, read, written, ended) =
+            reader.read_record(line.as_bytes(), &mut output, &mut ends);
         let (written, ended) = match result {
             ReadRecordResult::Record => (written, ended),
             ReadRecordResult::InputEmpty if read == line.len() => {
                 // The end of the input closes the record.
-                let (_, _, more, last) = reader.read_record(&[], &mut output[written..], &mut ends[ended..]);
+                let (_, _, more, last) =
+                    reader.read_record(&[], &mut output[written..], &mut ends[ended..]);
                 (written + more, ended + last)
             }
             _ => return None,
         };
         output.truncate(written);
         ends.truncate(ended);
-        Some(Self { text: String::from_utf8(output).ok()?, ends })
+        Some(Self {
+            text: String::from_utf8(output).ok()?,
+            ends,
+        })
     }
 
     fn iter(&self) -> impl Iterator<Item = &str> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, &end)| self.text.get(start..end).unwrap_or_default())
+        starts
+            .zip(&self.ends)
+            .map(|(start, &end)| self.text.get(start..end).unwrap_or_default())
     }
 }
 
@@ -146,7 +192,12 @@ mod tests {
         let tables = Tables::default();
         let mut rules = Rules::new(&tables, "2026-11-21".parse().unwrap(), None);
         let mut counter = Counter::default();
-        let verdict = count(line, &Header::parse(header).unwrap(), &mut rules, &mut counter);
+        let verdict = count(
+            line,
+            &Header::parse(header).unwrap(),
+            &mut rules,
+            &mut counter,
+        );
         let mut rows = Vec::new();
         counter
             .walk(|project, dimension, category, day, count| {
@@ -162,16 +213,47 @@ mod tests {
     #[test]
     fn lines() {
         for (header, line, expect) in [
-            (HEADER, "2026-11-20,Zope.x,overall,with_mirrors,7", "2026-11-20|zope-x|overall|with_mirrors|7"),
-            (HEADER, "2026-11-20,a,distro,\"Foo, \"\"Bar\"\" 1\",7", "2026-11-20|a|distro|Foo, \"Bar\" 1|7"),
-            (HEADER, "2026-11-20,a,python_minor,,1", "2026-11-20|a|python_minor|null|1"),
-            ("count,project,day,category,dimension,note", "5,a,2026-11-20,US,country,x", "2026-11-20|a|country|US|5"),
-            (HEADER, "2026-11-20,a,country,other,1", "2026-11-20|a|country|other|1"),
-            (HEADER, "2026-11-20,a,version_python,1.0 null,1", "2026-11-20|a|version_python|1.0 null|1"),
+            (
+                HEADER,
+                "2026-11-20,Zope.x,overall,with_mirrors,7",
+                "2026-11-20|zope-x|overall|with_mirrors|7",
+            ),
+            (
+                HEADER,
+                "2026-11-20,a,distro,\"Foo, \"\"Bar\"\" 1\",7",
+                "2026-11-20|a|distro|Foo, \"Bar\" 1|7",
+            ),
+            (
+                HEADER,
+                "2026-11-20,a,python_minor,,1",
+                "2026-11-20|a|python_minor|null|1",
+            ),
+            (
+                "count,project,day,category,dimension,note",
+                "5,a,2026-11-20,US,country,x",
+                "2026-11-20|a|country|US|5",
+            ),
+            (
+                HEADER,
+                "2026-11-20,a,country,other,1",
+                "2026-11-20|a|country|other|1",
+            ),
+            (
+                HEADER,
+                "2026-11-20,a,version_python,1.0 null,1",
+                "2026-11-20|a|version_python|1.0 null|1",
+            ),
         ] {
-            assert_eq!(check(header, line), (Verdict::Counted, vec![expect.to_owned()]), "{line}");
+            assert_eq!(
+                check(header, line),
+                (Verdict::Counted, vec![expect.to_owned()]),
+                "{line}"
+            );
         }
-        assert_eq!(check(HEADER, "2026-11-20,a,overall,with_mirrors,0"), (Verdict::Counted, vec![]));
+        assert_eq!(
+            check(HEADER, "2026-11-20,a,overall,with_mirrors,0"),
+            (Verdict::Counted, vec![])
+        );
     }
 
     #[test]
@@ -188,8 +270,14 @@ mod tests {
             ("2026-11-20,a,system,linux,1", "bad-category"),
             ("2026-11-20,a,overall,with_mirrors,-1", "bad-count"),
             ("2026-11-20,a,overall,with_mirrors,1.5", "bad-count"),
-            ("2026-11-20,a,overall,with_mirrors,1000000000001", "bad-count"),
-            ("2026-11-20,a,overall,with_mirrors,99999999999999999999999", "bad-count"),
+            (
+                "2026-11-20,a,overall,with_mirrors,1000000000001",
+                "bad-count",
+            ),
+            (
+                "2026-11-20,a,overall,with_mirrors,99999999999999999999999",
+                "bad-count",
+            ),
         ] {
             match check(HEADER, line) {
                 (Verdict::Rejected(reject), rows) => {
@@ -199,14 +287,20 @@ mod tests {
                 other => panic!("{line}: {other:?}"),
             }
         }
-        assert!(matches!(check(HEADER, "2026-11-20,a,overall,with_mirrors,1000000000000").0, Verdict::Counted));
+        assert!(matches!(
+            check(HEADER, "2026-11-20,a,overall,with_mirrors,1000000000000").0,
+            Verdict::Counted
+        ));
     }
 
     #[test]
     fn headers() {
         for (line, is_header) in [
             (HEADER, true),
-            ("\"day\",\"project\",\"dimension\",\"category\",\"count\"", true),
+            (
+                "\"day\",\"project\",\"dimension\",\"category\",\"count\"",
+                true,
+            ),
             ("day,project,dimension,category", false),
             ("2026-11-20,a,overall,with_mirrors,1", false),
             ("", false),

@@ -43,7 +43,8 @@ impl Format {
             if line.starts_with(b"download|") || line.starts_with(b"simple|") {
                 return Some(Format::Linehaul);
             }
-            if is_first && let Some(header) = std::str::from_utf8(line).ok().and_then(Header::parse) {
+            if is_first && let Some(header) = std::str::from_utf8(line).ok().and_then(Header::parse)
+            {
                 return Some(Format::Counts(header));
             }
             is_first = false;

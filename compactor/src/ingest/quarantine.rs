@@ -50,7 +50,14 @@ impl Quarantine {
 
     /// Adds a row. `row_bytes` is the whole length where `row` is only its head.
     /// An error is kept and returned by [`Quarantine::finish`].
-    pub fn add(&mut self, file: &str, line: u64, row: &[u8], row_bytes: Option<u64>, reject: &Reject) {
+    pub fn add(
+        &mut self,
+        file: &str,
+        line: u64,
+        row: &[u8],
+        row_bytes: Option<u64>,
+        reject: &Reject,
+    ) {
         let text = std::str::from_utf8(row).ok();
         let entry = Entry {
             file,
@@ -83,9 +90,14 @@ impl Quarantine {
         if let Some(error) = self.error.take() {
             return Err(error).context("write the quarantine file");
         }
-        let Some(out) = self.out.take() else { return Ok(None) };
+        let Some(out) = self.out.take() else {
+            return Ok(None);
+        };
         let path = self.dir.join(format!("{batch}.ndjson"));
-        let file = out.into_inner().map_err(|error| error.into_error()).context("write the quarantine file")?;
+        let file = out
+            .into_inner()
+            .map_err(|error| error.into_error())
+            .context("write the quarantine file")?;
         file.sync_all().context("write the quarantine file")?;
         espy_shared::files::install(&self.temporary, &path).context("write the quarantine file")?;
         Ok(Some(path))

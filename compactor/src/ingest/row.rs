@@ -37,7 +37,11 @@ pub struct Reject {
 impl Reject {
     /// Without a day.
     pub fn new(reason: &'static str, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into(), day: None }
+        Self {
+            reason,
+            detail: detail.into(),
+            day: None,
+        }
     }
 
     /// With the day that could be read.

@@ -10,22 +10,11 @@ use espy_shared::series::CATEGORY_BYTES_MAX;
 
 use super::counter::{CategoryNumber, Counter};
 use super::details::Details;
+use super::linehaul::FILE_TYPES;
 use super::row::{Reject, Verdict};
 
 /// Longest version in bytes.
 pub const VERSION_BYTES_MAX: usize = CATEGORY_BYTES_MAX;
-
-/// File types that Python's packaging knows, as PyPI's parser lists them.
-pub const FILE_TYPES: [&str; 8] = [
-    "sdist",
-    "bdist_wheel",
-    "bdist_egg",
-    "bdist_wininst",
-    "bdist_dumb",
-    "bdist_msi",
-    "bdist_rpm",
-    "bdist_dmg",
-];
 
 /// Endings of files that stand beside installable ones. PyPI stopped counting
 /// them as downloads on 2026-08-24.
@@ -64,14 +53,25 @@ impl Tables {
             let (installer, class) = line
                 .rsplit_once(',')
                 .ok_or_else(|| format!("installers line {number}: expected `installer,class`"))?;
-            let class = TRAFFIC_CLASSES.into_iter().find(|known| *known == class).ok_or_else(|| {
-                format!("installers line {number}: class {class:?} is none of {}", TRAFFIC_CLASSES.join(", "))
-            })?;
+            let class = TRAFFIC_CLASSES
+                .into_iter()
+                .find(|known| *known == class)
+                .ok_or_else(|| {
+                    format!(
+                        "installers line {number}: class {class:?} is none of {}",
+                        TRAFFIC_CLASSES.join(", ")
+                    )
+                })?;
             if classes.insert(installer.to_owned(), class).is_some() {
-                return Err(format!("installers line {number}: {installer} is listed twice"));
+                return Err(format!(
+                    "installers line {number}: {installer} is listed twice"
+                ));
             }
         }
-        Ok(Self { mirrors: lines(mirrors).into_iter().map(|(_, line)| line).collect(), classes })
+        Ok(Self {
+            mirrors: lines(mirrors).into_iter().map(|(_, line)| line).collect(),
+            classes,
+        })
     }
 }
 
@@ -128,7 +128,12 @@ impl<'t> Rules<'t> {
     /// `today` bounds the future; days before `kept_from` are in no daily
     /// series any more.
     pub fn new(tables: &'t Tables, today: Day, kept_from: Option<Day>) -> Self {
-        Self { tables, today, kept_from, text: String::new() }
+        Self {
+            tables,
+            today,
+            kept_from,
+            text: String::new(),
+        }
     }
 
     /// Checks a day against today and retention.
@@ -139,12 +144,17 @@ impl<'t> Rules<'t> {
     pub fn check_day(&self, day: Day) -> Result<(), Reject> {
         let limit = self.today.plus(1);
         if day > limit {
-            return Err(Reject::new("far-future", format!("{day} is later than {limit}")));
+            return Err(Reject::new(
+                "far-future",
+                format!("{day} is later than {limit}"),
+            ));
         }
         match self.kept_from {
-            Some(kept_from) if day < kept_from => {
-                Err(Reject::new("too-old", format!("{day} is before {kept_from}, whose daily counts are kept")).on(day))
-            }
+            Some(kept_from) if day < kept_from => Err(Reject::new(
+                "too-old",
+                format!("{day} is before {kept_from}, whose daily counts are kept"),
+            )
+            .on(day)),
             _ => Ok(()),
         }
     }
@@ -153,10 +163,20 @@ impl<'t> Rules<'t> {
     pub fn agent(&mut self, counter: &mut Counter, details: Option<&Details<'_>>) -> Agent {
         let unknown = Details::default();
         let details = details.unwrap_or(&unknown);
-        let installer = present(details.installer.as_ref().and_then(|installer| installer.name.as_deref()));
+        let installer = present(
+            details
+                .installer
+                .as_ref()
+                .and_then(|installer| installer.name.as_deref()),
+        );
         let python = present(details.python.as_deref());
         let (major, minor) = python.map_or((None, None), |python| python_parts(python).unzip());
-        let system = present(details.system.as_ref().and_then(|system| system.name.as_deref()));
+        let system = present(
+            details
+                .system
+                .as_ref()
+                .and_then(|system| system.name.as_deref()),
+        );
         let distro = details.distro.as_ref();
         let libc = distro.and_then(|distro| distro.libc.as_ref());
         let is_ci = details.ci == Some(true);
@@ -177,7 +197,12 @@ impl<'t> Rules<'t> {
             python_minor: category(counter, minor),
             implementation: category(
                 counter,
-                present(details.implementation.as_ref().and_then(|i| i.name.as_deref())),
+                present(
+                    details
+                        .implementation
+                        .as_ref()
+                        .and_then(|i| i.name.as_deref()),
+                ),
             ),
             cpu: category(counter, present(details.cpu.as_deref())),
             system: match system {
@@ -206,13 +231,19 @@ impl<'t> Rules<'t> {
             Err(reject) => return reject.into(),
         };
         if agent.is_python_odd {
-            return Verdict::Ignored { reason: "python", day: Some(day) };
+            return Verdict::Ignored {
+                reason: "python",
+                day: Some(day),
+            };
         }
         let project = counter.project(&project);
         let with = counter.category(WITH_MIRRORS);
         let without = counter.category(WITHOUT_MIRRORS);
         counter.see_download(day, event.seconds);
-        if SIDE_FILE_ENDINGS.iter().any(|ending| event.filename.ends_with(ending)) {
+        if SIDE_FILE_ENDINGS
+            .iter()
+            .any(|ending| event.filename.ends_with(ending))
+        {
             counter.add(project, Dimension::SideFiles, with, day, 1);
             if agent.is_without_mirrors {
                 counter.add(project, Dimension::SideFiles, without, day, 1);
@@ -237,7 +268,8 @@ impl<'t> Rules<'t> {
         self.text.clear();
         self.text.push_str(event.version);
         self.text.push(' ');
-        self.text.push_str(counter.category_text(agent.python_minor));
+        self.text
+            .push_str(counter.category_text(agent.python_minor));
         let version_python = counter.category(&self.text);
         for (dimension, category) in [
             (Dimension::Overall, without),
@@ -260,20 +292,37 @@ impl<'t> Rules<'t> {
     }
 
     fn check<'e>(&self, event: &Event<'e>) -> Result<(Day, Cow<'e, str>), Reject> {
-        let day = Day::from_seconds(event.seconds).map_err(|error| Reject::new("bad-date", error.to_string()))?;
+        let day = Day::from_seconds(event.seconds)
+            .map_err(|error| Reject::new("bad-date", error.to_string()))?;
         self.check_day(day)?;
-        let project = name::normalize(event.project)
-            .ok_or_else(|| Reject::new("bad-project", format!("{:?} is no project name", event.project)).on(day))?;
+        let project = name::normalize(event.project).ok_or_else(|| {
+            Reject::new(
+                "bad-project",
+                format!("{:?} is no project name", event.project),
+            )
+            .on(day)
+        })?;
         if !is_version(event.version) {
-            return Err(Reject::new("bad-version", format!("{:?} is no version", event.version)).on(day));
+            return Err(
+                Reject::new("bad-version", format!("{:?} is no version", event.version)).on(day),
+            );
         }
         if !FILE_TYPES.contains(&event.file_type) {
-            return Err(Reject::new("bad-file-type", format!("{:?} is no file type", event.file_type)).on(day));
+            return Err(Reject::new(
+                "bad-file-type",
+                format!("{:?} is no file type", event.file_type),
+            )
+            .on(day));
         }
         Ok((day, project))
     }
 
-    fn pair(&mut self, counter: &mut Counter, name: Option<&str>, version: Option<&str>) -> CategoryNumber {
+    fn pair(
+        &mut self,
+        counter: &mut Counter,
+        name: Option<&str>,
+        version: Option<&str>,
+    ) -> CategoryNumber {
         match (name, version) {
             (Some(name), Some(version)) => {
                 self.text.clear();
@@ -294,10 +343,11 @@ pub fn is_version(text: &str) -> bool {
 }
 
 /// The category for a country as sent: two ASCII letters or digits (CDNs send
-/// codes like `A1`), upper case; anything else is `other`.
+/// codes like `A1`), upper case; `(null)`, which linehaul keeps as sent, is
+/// absent; anything else is `other`.
 pub fn country(sent: Option<&str>) -> Cow<'_, str> {
     match present(sent) {
-        None => Cow::Borrowed(NULL),
+        None | Some("(null)") => Cow::Borrowed(NULL),
         Some(code) if code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
             if code.bytes().any(|byte| byte.is_ascii_lowercase()) {
                 Cow::Owned(code.to_ascii_uppercase())
@@ -312,7 +362,11 @@ pub fn country(sent: Option<&str>) -> Cow<'_, str> {
 /// The category for a text as sent, or `other` for one that cannot be kept:
 /// longer than [`CATEGORY_BYTES_MAX`] or with control characters.
 pub fn clean(sent: &str) -> &str {
-    if sent.len() > CATEGORY_BYTES_MAX || sent.chars().any(char::is_control) { OTHER } else { sent }
+    if sent.len() > CATEGORY_BYTES_MAX || sent.chars().any(char::is_control) {
+        OTHER
+    } else {
+        sent
+    }
 }
 
 fn category(counter: &mut Counter, sent: Option<&str>) -> CategoryNumber {
@@ -331,7 +385,10 @@ fn python_parts(python: &str) -> Option<(&str, &str)> {
     if bytes.len() < 3 || !bytes[0].is_ascii_digit() || bytes[1] != b'.' {
         return None;
     }
-    let digits = bytes[2..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = bytes[2..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     (digits > 0).then(|| (&python[..1], &python[..2 + digits]))
 }
 
@@ -364,7 +421,7 @@ mod tests {
             (Some("US"), "US"),
             (Some("us"), "US"),
             (Some("A1"), "A1"),
-            (Some("(null)"), "other"),
+            (Some("(null)"), "null"),
             (Some("USA"), "other"),
             (Some("ÄÖ"), "other"),
         ] {
@@ -388,7 +445,10 @@ mod tests {
     fn tables_name_their_mistakes() {
         for (installers, expect) in [
             ("pip", "installers line 1: expected `installer,class`"),
-            ("a,tool\n\n# c\nb,robot", "installers line 4: class \"robot\" is none of tool, mirror, proxy, ci, browser, unknown"),
+            (
+                "a,tool\n\n# c\nb,robot",
+                "installers line 4: class \"robot\" is none of tool, mirror, proxy, ci, browser, unknown",
+            ),
             ("a,tool\na,ci", "installers line 2: a is listed twice"),
         ] {
             assert_eq!(Tables::parse("", installers).unwrap_err(), expect);
@@ -435,10 +495,24 @@ mod tests {
         let (verdict, rows) = count(&event(), Some(&details));
         assert_eq!(verdict, Verdict::Counted);
         let expect: Vec<String> = [
-            "overall with_mirrors", "overall without_mirrors", "python_major 3", "python_minor 3.12",
-            "system Linux", "ci true", "traffic ci", "installer pip", "implementation CPython", "cpu x86_64",
-            "file_type sdist", "file_type_without_mirrors sdist", "libc glibc 2.35", "distro Ubuntu 22.04",
-            "country US", "version 7.0", "version_without_mirrors 7.0", "version_python 7.0 3.12",
+            "overall with_mirrors",
+            "overall without_mirrors",
+            "python_major 3",
+            "python_minor 3.12",
+            "system Linux",
+            "ci true",
+            "traffic ci",
+            "installer pip",
+            "implementation CPython",
+            "cpu x86_64",
+            "file_type sdist",
+            "file_type_without_mirrors sdist",
+            "libc glibc 2.35",
+            "distro Ubuntu 22.04",
+            "country US",
+            "version 7.0",
+            "version_without_mirrors 7.0",
+            "version_python 7.0 3.12",
         ]
         .iter()
         .map(|row| format!("2026-11-20 zope-interface {row} 1"))
@@ -450,35 +524,94 @@ mod tests {
     fn unknown_clients_count_with_mirrors_only() {
         let (verdict, rows) = count(&event(), None);
         assert_eq!(verdict, Verdict::Counted);
-        let dimensions: Vec<&str> = rows.iter().map(|row| row.split(' ').nth(2).unwrap()).collect();
-        assert_eq!(dimensions, ["overall", "traffic", "installer", "file_type", "version"]);
+        let dimensions: Vec<&str> = rows
+            .iter()
+            .map(|row| row.split(' ').nth(2).unwrap())
+            .collect();
+        assert_eq!(
+            dimensions,
+            ["overall", "traffic", "installer", "file_type", "version"]
+        );
         assert!(rows.contains(&"2026-11-20 zope-interface traffic unknown 1".to_owned()));
     }
 
     #[test]
     fn side_files_are_counted_apart() {
-        let side = Event { filename: "zope_interface-7.0.whl.metadata", ..event() };
+        let side = Event {
+            filename: "zope_interface-7.0.whl.metadata",
+            ..event()
+        };
         let (verdict, rows) = count(&side, None);
         assert_eq!(verdict, Verdict::Counted);
-        assert_eq!(rows, ["2026-11-20 zope-interface side_files with_mirrors 1"]);
+        assert_eq!(
+            rows,
+            ["2026-11-20 zope-interface side_files with_mirrors 1"]
+        );
     }
 
     #[test]
     fn what_is_no_download_is_ignored_or_rejected() {
-        let odd: Details<'_> = serde_json::from_str(r#"{"installer":{"name":"pip"},"python":"Sure.0"}"#).unwrap();
-        assert!(matches!(count(&event(), Some(&odd)).0, Verdict::Ignored { reason: "python", .. }));
+        let odd: Details<'_> =
+            serde_json::from_str(r#"{"installer":{"name":"pip"},"python":"Sure.0"}"#).unwrap();
+        assert!(matches!(
+            count(&event(), Some(&odd)).0,
+            Verdict::Ignored {
+                reason: "python",
+                ..
+            }
+        ));
         for (event, reason) in [
-            (Event { project: "a/b", ..event() }, "bad-project"),
-            (Event { version: "", ..event() }, "bad-version"),
-            (Event { file_type: "exe", ..event() }, "bad-file-type"),
-            (Event { seconds: 1_795_392_000, ..event() }, "far-future"), // 2026-11-23
-            (Event { seconds: -1, ..event() }, "bad-date"),
+            (
+                Event {
+                    project: "a/b",
+                    ..event()
+                },
+                "bad-project",
+            ),
+            (
+                Event {
+                    version: "",
+                    ..event()
+                },
+                "bad-version",
+            ),
+            (
+                Event {
+                    file_type: "exe",
+                    ..event()
+                },
+                "bad-file-type",
+            ),
+            (
+                Event {
+                    seconds: 1_795_392_000,
+                    ..event()
+                },
+                "far-future",
+            ), // 2026-11-23
+            (
+                Event {
+                    seconds: -1,
+                    ..event()
+                },
+                "bad-date",
+            ),
         ] {
             let (verdict, rows) = count(&event, None);
             assert!(matches!(verdict, Verdict::Rejected(reject) if reject.reason == reason));
             assert!(rows.is_empty());
         }
         // Today + 1 is still kept.
-        assert_eq!(count(&Event { seconds: 1_795_219_200 + 86_400, ..event() }, None).0, Verdict::Counted);
+        assert_eq!(
+            count(
+                &Event {
+                    seconds: 1_795_219_200 + 86_400,
+                    ..event()
+                },
+                None
+            )
+            .0,
+            Verdict::Counted
+        );
     }
 }

@@ -88,14 +88,24 @@ impl Source {
                 if opened.is_file() {
                     // Bytes that come later belong to a later run.
                     let limited: Take<File> = file.try_clone()?.take(opened.len());
-                    (Box::new(limited), Some(Origin { path: path.clone(), file, opened }))
+                    (
+                        Box::new(limited),
+                        Some(Origin {
+                            path: path.clone(),
+                            file,
+                            opened,
+                        }),
+                    )
                 } else {
                     (Box::new(file), None)
                 }
             }
         };
         let consumed = Arc::new(AtomicU64::new(0));
-        let mut raw = Counted { inner: raw, consumed: Arc::clone(&consumed) };
+        let mut raw = Counted {
+            inner: raw,
+            consumed: Arc::clone(&consumed),
+        };
         let mut magic = Vec::new();
         (&mut raw).take(4).read_to_end(&mut magic)?;
         let compression = match magic.as_slice() {
@@ -110,7 +120,12 @@ impl Source {
             Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
             Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(buffered)?),
         };
-        Ok(Self { reader, origin, compression, consumed })
+        Ok(Self {
+            reader,
+            origin,
+            compression,
+            consumed,
+        })
     }
 
     /// Bytes taken from disk so far, for progress.
@@ -124,11 +139,17 @@ impl Source {
     ///
     /// When the file was truncated, replaced or rewritten meanwhile.
     pub fn finish(&self) -> anyhow::Result<Ending> {
-        let Some(origin) = &self.origin else { return Ok(Ending::Complete) };
+        let Some(origin) = &self.origin else {
+            return Ok(Ending::Complete);
+        };
         let opened = &origin.opened;
         let now = origin.file.metadata().context("look at it again")?;
         if self.consumed() < opened.len() || now.len() < opened.len() {
-            bail!("was truncated while it was read, from {} to {} bytes; run again", opened.len(), now.len());
+            bail!(
+                "was truncated while it was read, from {} to {} bytes; run again",
+                opened.len(),
+                now.len()
+            );
         }
         match std::fs::metadata(&origin.path) {
             Ok(named) if (named.dev(), named.ino()) == (opened.dev(), opened.ino()) => {}
@@ -139,14 +160,20 @@ impl Source {
         }
         if now.len() > opened.len() {
             if self.compression != Compression::None {
-                bail!("grew while it was read, and a compressed file cannot be read in part; run again");
+                bail!(
+                    "grew while it was read, and a compressed file cannot be read in part; run again"
+                );
             }
             return Ok(Ending::Grew);
         }
         if now.modified().ok() != opened.modified().ok() {
             bail!("was rewritten while it was read; run again");
         }
-        Ok(if self.compression == Compression::None { Ending::MaybeGrowing } else { Ending::Complete })
+        Ok(if self.compression == Compression::None {
+            Ending::MaybeGrowing
+        } else {
+            Ending::Complete
+        })
     }
 
     /// The path, where there is one.
@@ -204,11 +231,16 @@ mod tests {
     fn compressions_give_the_same_content() {
         let text = b"a\nb\n".repeat(1000);
         let members = [gzip(&text[..1001]), gzip(&text[1001..])].concat();
-        let frames =
-            [zstd::encode_all(&text[..7], 1).unwrap(), zstd::encode_all(&text[7..], 1).unwrap()].concat();
-        for (bytes, ending) in
-            [(text.clone(), Ending::MaybeGrowing), (members, Ending::Complete), (frames, Ending::Complete)]
-        {
+        let frames = [
+            zstd::encode_all(&text[..7], 1).unwrap(),
+            zstd::encode_all(&text[7..], 1).unwrap(),
+        ]
+        .concat();
+        for (bytes, ending) in [
+            (text.clone(), Ending::MaybeGrowing),
+            (members, Ending::Complete),
+            (frames, Ending::Complete),
+        ] {
             let (found, content) = read(&bytes, |_| ());
             assert_eq!(found.unwrap(), ending);
             assert_eq!(content, text);
@@ -220,7 +252,11 @@ mod tests {
         let text = b"hello\n".repeat(100);
         for bytes in [gzip(&text), zstd::encode_all(&text[..], 1).unwrap()] {
             for length in 4..bytes.len() {
-                assert!(read(&bytes[..length], |_| ()).0.is_err(), "cut at {length} of {}", bytes.len());
+                assert!(
+                    read(&bytes[..length], |_| ()).0.is_err(),
+                    "cut at {length} of {}",
+                    bytes.len()
+                );
             }
         }
     }
@@ -228,11 +264,20 @@ mod tests {
     #[test]
     fn changes_while_reading() {
         let append = |path: &Path| {
-            std::fs::OpenOptions::new().append(true).open(path).unwrap().write_all(b"c\n").unwrap();
+            std::fs::OpenOptions::new()
+                .append(true)
+                .open(path)
+                .unwrap()
+                .write_all(b"c\n")
+                .unwrap();
         };
         let (ending, content) = read(b"a\nb", append);
         assert_eq!((ending.unwrap(), content), (Ending::Grew, b"a\nb".to_vec()));
-        assert!(read(b"a\nb\n", |path| std::fs::write(path, b"a").unwrap()).0.is_err());
+        assert!(
+            read(b"a\nb\n", |path| std::fs::write(path, b"a").unwrap())
+                .0
+                .is_err()
+        );
         assert!(
             read(b"a\nb\n", |path| {
                 std::fs::remove_file(path).unwrap();
@@ -241,7 +286,11 @@ mod tests {
             .0
             .is_err()
         );
-        assert!(read(b"a\nb\n", |path| std::fs::remove_file(path).unwrap()).0.is_ok());
+        assert!(
+            read(b"a\nb\n", |path| std::fs::remove_file(path).unwrap())
+                .0
+                .is_ok()
+        );
         assert!(read(&gzip(b"a\nb\n"), append).0.is_err());
     }
 }

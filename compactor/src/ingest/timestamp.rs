@@ -27,7 +27,10 @@ impl TimestampReader {
         let minute = two_digits(&clock[4..6]).filter(|n| *n < 60)?;
         let second = two_digits(&clock[7..9]).filter(|n| *n < 60)?;
         if let [b'.', fraction @ ..] = zone {
-            let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            let digits = fraction
+                .iter()
+                .take_while(|byte| byte.is_ascii_digit())
+                .count();
             if digits == 0 {
                 return None;
             }
@@ -91,7 +94,11 @@ mod tests {
             ("2021-01-07T16:24:54-0430", 0),
             ("2021-01-07T20:54:55Z", 1),
         ] {
-            assert_eq!(TimestampReader::default().read(text), Some(expect + shift), "{text}");
+            assert_eq!(
+                TimestampReader::default().read(text),
+                Some(expect + shift),
+                "{text}"
+            );
         }
     }
 

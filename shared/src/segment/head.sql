@@ -13,9 +13,10 @@ CREATE TABLE project (
     last_month INTEGER NOT NULL,
     total_with_mirrors INTEGER NOT NULL,
     total_without_mirrors INTEGER NOT NULL,
-    -- Days since 1970-01-01 of the first and the newest count.
-    first_seen INTEGER NOT NULL,
-    last_seen INTEGER NOT NULL
+    -- Days since 1970-01-01 of the first and the newest count in `overall`;
+    -- a month that has become history counts as its first day.
+    first_seen INTEGER,
+    last_seen INTEGER
 ) STRICT, WITHOUT ROWID;
 
 -- Completeness: what arrived for each day, so that an outage can be told from
