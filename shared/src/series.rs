@@ -48,8 +48,14 @@ const GAP_BITS: u32 = 5;
 /// Widest count in bits: SQLite's integers have 63.
 const WIDTH_MAX: u8 = 63;
 
-const _: () = assert!(SLOTS_MAX <= 1 << GAP_BITS, "a gap is shorter than a segment");
-const _: () = assert!(LIST as usize + SLOTS_MAX <= 127, "the first byte stays below a varint's second");
+const _: () = assert!(
+    SLOTS_MAX <= 1 << GAP_BITS,
+    "a gap is shorter than a segment"
+);
+const _: () = assert!(
+    LIST as usize + SLOTS_MAX <= 127,
+    "the first byte stays below a varint's second"
+);
 
 /// Appends the counts of one category.
 ///
@@ -58,7 +64,10 @@ const _: () = assert!(LIST as usize + SLOTS_MAX <= 127, "the first byte stays be
 /// When all counts are zero, one has more than 63 bits, or there are none or
 /// more than [`SLOTS_MAX`]: the caller leaves such series out.
 pub fn put_counts(out: &mut Vec<u8>, counts: &[u64]) {
-    assert!((1..=SLOTS_MAX).contains(&counts.len()), "a segment has 1 to 31 slots");
+    assert!(
+        (1..=SLOTS_MAX).contains(&counts.len()),
+        "a segment has 1 to 31 slots"
+    );
     let all = counts.iter().fold(0, |all, count| all | count);
     assert!(all > 0, "a series without counts is not written");
     let width = 64 - all.leading_zeros();
@@ -253,7 +262,10 @@ mod tests {
             (&[300], &[0xac, 2]),
             (&[1, 2, 3], &[2, 0b11_10_01]),
             (&[0, 0, 7], &[65, 6 << 5 | 2, 1]),
-            (&[0, 0, 7, 0, 0, 0, 0, 1], &[3, 0b1100_0000, 0b1, 0b0010_0000]),
+            (
+                &[0, 0, 7, 0, 0, 0, 0, 1],
+                &[3, 0b1100_0000, 0b1, 0b0010_0000],
+            ),
             (&[300, 1], &[9, 0x2c, 0b11, 0]),
             (&[0, 0, 0, 0, 0, 0, 0, 0, 300], &[65, 0xe8, 0x4a]),
         ] {

@@ -226,12 +226,20 @@ impl AllProjects {
 
     /// As a series of `__all__`.
     pub fn series(&self) -> Series<'_> {
-        self.0.iter().map(|(dimension, sums)| (*dimension, categories(sums))).collect()
+        self.0
+            .iter()
+            .map(|(dimension, sums)| (*dimension, categories(sums)))
+            .collect()
     }
 }
 
 fn categories(sums: &BTreeMap<Box<str>, [u64; SLOTS_MAX]>) -> Vec<CategoryCounts<'_>> {
-    sums.iter().map(|(name, counts)| CategoryCounts { name, counts: *counts }).collect()
+    sums.iter()
+        .map(|(name, counts)| CategoryCounts {
+            name,
+            counts: *counts,
+        })
+        .collect()
 }
 
 /// One exact count of a bounded series, for the ledger.
@@ -242,7 +250,13 @@ pub fn overflow_row(
     slot_day: Day,
     count: u64,
 ) -> Overflow {
-    Overflow { project: project.to_owned(), dimension, category: category.to_owned(), slot_day, count }
+    Overflow {
+        project: project.to_owned(),
+        dimension,
+        category: category.to_owned(),
+        slot_day,
+        count,
+    }
 }
 
 #[cfg(test)]
