@@ -21,6 +21,11 @@ const ROWS_MAX: u64 = 70_000_000_000;
 /// Bad lines are interleaved, so they are few beside the good ones.
 const MALFORMED_MAX: u64 = 1_000_000_000;
 
+/// Ends the name of the file with the expected counts.
+pub const EXPECTED_CSV: &str = ".expected.csv";
+/// Ends the name of the file with the totals.
+pub const EXPECTED_JSON: &str = ".expected.json";
+
 /// Load generation for EspyMetrics.
 #[derive(Debug, Parser)]
 #[command(name = "espy-loadtest", version, about, max_term_width = 100)]
@@ -368,6 +373,16 @@ impl EventsConfig {
             (None, None | Some("-")) => None,
             (None, Some(out)) => Some(PathBuf::from(out)),
         };
+        if let (Some(Out::File(out)), Some(prefix)) = (&out, &expected_prefix)
+            && [EXPECTED_CSV, EXPECTED_JSON]
+                .iter()
+                .any(|suffix| *out == with_suffix(prefix, suffix))
+        {
+            mistakes.0.push(format!(
+                "--expected: \"{}\" would overwrite --out",
+                prefix.display()
+            ));
+        }
         // A value is missing only where its mistake was kept.
         let valid = || {
             Some(Self {
@@ -391,6 +406,14 @@ impl EventsConfig {
             _ => Err(mistakes),
         }
     }
+}
+
+/// The file beside: `suffix` comes after the whole name.
+#[must_use]
+pub fn with_suffix(prefix: &Path, suffix: &str) -> PathBuf {
+    let mut path = prefix.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
 }
 
 fn first_day(last_day: Date, day_count: u32) -> Option<Date> {
@@ -561,6 +584,10 @@ mod tests {
         check(&["--out", "."], "--out: \".\" is a directory");
         check(&["--out", "-", "--end", "2026-1-2"], "--end");
         check(&["--out", "-", "--side-files", "NaN"], "--side-files");
+        check(
+            &["--out", "a.expected.csv", "--expected", "a"],
+            "would overwrite --out",
+        );
         check(
             &["--out", "-", "--days", "400", "--end", "1970-12-31"],
             "begin before 1970",

@@ -16,7 +16,11 @@ fn main() -> ExitCode {
     let today = TimeZone::UTC.to_datetime(Timestamp::now()).date();
     let Command::Events(events_args) = &args.command;
     let config = EventsConfig::from_args(events_args, today).unwrap_or_else(|mistakes| {
-        Args::command()
+        let mut command = Args::command();
+        command.build();
+        command
+            .find_subcommand_mut("events")
+            .expect("the subcommand was read")
             .error(ErrorKind::ValueValidation, mistakes)
             .exit()
     });

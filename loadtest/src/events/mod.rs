@@ -1,8 +1,8 @@
 //! `espy-loadtest events`: download events and what counting them must give.
 //!
-//! [`event`] makes the events of a [`Recipe`](crate::config::Recipe), one after
+//! `event` makes the events of a [`Recipe`](crate::config::Recipe), one after
 //! the other; a `write_*` module per format turns each into a line, and
-//! [`expected`] counts it. Neither knows of the other, and none of the choices
+//! `expected` counts it. Neither knows of the other, and none of the choices
 //! of an event depends on the format. Memory holds the counts of one day.
 
 mod agent;
@@ -29,7 +29,7 @@ mod write_linehaul;
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 
@@ -40,7 +40,7 @@ use self::lines::Lines;
 use self::output::Output;
 use self::progress::Progress;
 use self::summary::{Summary, Totals};
-use crate::config::{EventsConfig, Format, Out};
+use crate::config::{EXPECTED_CSV, EXPECTED_JSON, EventsConfig, Format, Out, with_suffix};
 
 /// Makes the file and those beside it.
 ///
@@ -49,8 +49,9 @@ use crate::config::{EventsConfig, Format, Out};
 /// When a file cannot be created or written. What is there then is not
 /// complete, and no `.expected.json` stands beside it.
 pub fn run(config: &EventsConfig) -> anyhow::Result<()> {
-    let csv_path = expected_path(config, ".expected.csv");
-    let json_path = expected_path(config, ".expected.json");
+    let prefix = config.expected_prefix.as_deref();
+    let csv_path = prefix.map(|prefix| with_suffix(prefix, EXPECTED_CSV));
+    let json_path = prefix.map(|prefix| with_suffix(prefix, EXPECTED_JSON));
     if let Some(path) = &json_path {
         remove_stale(path)?;
     }
@@ -76,12 +77,6 @@ pub fn run(config: &EventsConfig) -> anyhow::Result<()> {
         totals.events, totals.downloads, out_name(&config.out)
     );
     Ok(())
-}
-
-fn expected_path(config: &EventsConfig, suffix: &str) -> Option<PathBuf> {
-    let mut path = config.expected_prefix.clone()?.into_os_string();
-    path.push(suffix);
-    Some(path.into())
 }
 
 /// The summary stands for complete files: that of an earlier run goes first.

@@ -165,12 +165,15 @@ impl AccessLog {
     }
 }
 
+const HEX_DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+
 /// As nginx's `log_format` escapes by default: `"`, `\`, and bytes below 32 or
 /// above 126 as `\xXX`.
 fn escape(text: &str, line: &mut Vec<u8>) {
     for byte in text.bytes() {
         if matches!(byte, b'"' | b'\\' | ..32 | 127..) {
-            write!(line, "\\x{byte:02X}").expect("a vector takes all");
+            let digit = |four_bits: u8| HEX_DIGITS[usize::from(four_bits)];
+            line.extend_from_slice(&[b'\\', b'x', digit(byte >> 4), digit(byte & 15)]);
         } else {
             line.push(byte);
         }
