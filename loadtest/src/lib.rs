@@ -5,5 +5,6 @@
 
 #![forbid(unsafe_code)]
 
+pub mod args;
 pub mod config;
 pub mod events;

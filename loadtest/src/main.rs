@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use espy_loadtest::config::{Args, Command, EventsConfig};
+use espy_loadtest::args::{Args, Command};
+use espy_loadtest::config::EventsConfig;
 use espy_loadtest::events;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
