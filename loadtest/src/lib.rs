@@ -1,1 +1,10 @@
-//! Placeholder until the crate is written.
+//! Load and event generation for EspyMetrics.
+//!
+//! The programs under test are strangers to this crate: it shares no code with
+//! them, so that a mistake in theirs cannot hide in its expectations.
+
+#![forbid(unsafe_code)]
+
+pub mod args;
+pub mod config;
+pub mod events;
