@@ -24,7 +24,7 @@ use crate::partial::BatchMeta;
 const AGENTS_MAX: usize = 100_000;
 
 /// What reading needs besides the input.
-pub struct Setting<'a> {
+pub(super) struct Setting<'a> {
     /// The tables of installers.
     pub tables: &'a Tables,
     /// The run's day.
@@ -40,7 +40,7 @@ pub struct Setting<'a> {
 }
 
 /// What became of an input.
-pub enum Outcome {
+pub(super) enum Outcome {
     /// New counts.
     Counted {
         /// Its identity and tally.
@@ -68,7 +68,7 @@ pub enum Outcome {
 ///
 /// When it cannot be read as a whole, its format is unknown, it changed
 /// meanwhile, or too many rows are unreadable. Then nothing of it is counted.
-pub fn read(
+pub(super) fn read(
     input: &Input,
     known: &KnownContents,
     setting: &Setting<'_>,
