@@ -128,7 +128,7 @@ fn step_config(args: &StepArgs, now: Timestamp, mistakes: &mut Mistakes) -> RunC
         data: mistakes.dir("--data", args.data.as_deref()),
         depot: mistakes.depot(args.depot.as_deref()),
         // A mistake has been noted where there is none.
-        today: today.unwrap_or(Day::from_number(0).expect("1970-01-01 is a day")),
+        today: today.unwrap_or(Day::EPOCH),
         now,
         inputs: Vec::new(),
         ingest: IngestConfig {

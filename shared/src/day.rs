@@ -31,6 +31,9 @@ const NUMBER_MAX: i32 = 2_932_896;
 pub const SECONDS: i64 = 86_400;
 
 impl Day {
+    /// 1970-01-01, the first.
+    pub const EPOCH: Day = Day(0);
+
     /// The day with this many days since 1970-01-01.
     ///
     /// # Errors

@@ -187,6 +187,27 @@ pub fn walk(
     Ok(())
 }
 
+/// Walks the last-download dates of a project's versions: `each(version, day
+/// of the year from 0)`, ascending by name.
+///
+/// # Errors
+///
+/// When the bytes are not such a list.
+pub fn walk_last_downloads(
+    bytes: &[u8],
+    mut each: impl FnMut(&str, u64),
+) -> Result<(), SeriesError> {
+    let error = SeriesError { slots: 1 };
+    let mut rest = bytes;
+    let mut name: Vec<u8> = Vec::with_capacity(CATEGORY_BYTES_MAX);
+    while !rest.is_empty() {
+        take_inline_name(&mut rest, &mut name).ok_or(error)?;
+        let text = std::str::from_utf8(&name).map_err(|_| error)?;
+        each(text, varint::take(&mut rest).ok_or(error)?);
+    }
+    Ok(())
+}
+
 fn take_inline_name(rest: &mut &[u8], name: &mut Vec<u8>) -> Option<()> {
     let shared = usize::try_from(varint::take(rest)?).ok()?;
     let fresh = usize::try_from(varint::take(rest)?).ok()?;

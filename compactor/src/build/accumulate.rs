@@ -48,6 +48,7 @@ struct Entry {
     dimension: Dimension,
     category: u32,
     slot: u32,
+    day: Day,
     count: i64,
 }
 
@@ -81,6 +82,7 @@ impl Gather {
             dimension: count.dimension,
             category,
             slot: u32::try_from(place.slot).unwrap_or(u32::MAX),
+            day: count.day,
             count: count.count,
         });
     }
@@ -111,7 +113,9 @@ impl Gather {
                 for of_category in of_dimension.chunk_by(|a, b| a.category == b.category) {
                     let name = texts.text(of_category[0].category);
                     let mut counts = [0_i64; SLOTS_MAX];
+                    let mut last_day = of_category[0].day;
                     for entry in of_category {
+                        last_day = last_day.max(entry.day);
                         let sum = &mut counts[entry.slot as usize];
                         *sum = sum
                             .checked_add(entry.count)
@@ -123,7 +127,11 @@ impl Gather {
                     );
                     let counts = counts.map(i64::unsigned_abs);
                     if counts.iter().any(|count| *count > 0) {
-                        categories.push(CategoryCounts { name, counts });
+                        categories.push(CategoryCounts {
+                            name,
+                            counts,
+                            last_day,
+                        });
                     }
                 }
                 categories.sort_unstable_by_key(|category| category.name);
@@ -174,6 +182,7 @@ pub fn bound(
                 None => CategoryCounts {
                     name: OTHER,
                     counts: [0; SLOTS_MAX],
+                    last_day: Day::EPOCH,
                 },
             };
             for category in &rest {
@@ -238,6 +247,8 @@ fn categories(sums: &BTreeMap<Box<str>, [u64; SLOTS_MAX]>) -> Vec<CategoryCounts
         .map(|(name, counts)| CategoryCounts {
             name,
             counts: *counts,
+            // Only versions have last-download dates, and `__all__` has none.
+            last_day: Day::EPOCH,
         })
         .collect()
 }
@@ -266,7 +277,11 @@ mod tests {
     fn category(name: &str, count: u64) -> CategoryCounts<'_> {
         let mut counts = [0; SLOTS_MAX];
         counts[0] = count;
-        CategoryCounts { name, counts }
+        CategoryCounts {
+            name,
+            counts,
+            last_day: Day::EPOCH,
+        }
     }
 
     #[test]

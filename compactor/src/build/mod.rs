@@ -163,14 +163,11 @@ impl Shape {
                 _ => {
                     let target = shape.targets.len();
                     shape.targets.push(range);
-                    for (day, _) in plan.range(range.first_day..=range.last_day) {
-                        shape.places.insert(
-                            *day,
-                            Place {
-                                target,
-                                slot: range.slot(*day),
-                            },
-                        );
+                    // All days: a history's last downloads lie on any.
+                    for ahead in 0..=range.last_day.since(range.first_day) {
+                        let day = range.first_day.plus(ahead);
+                        let slot = range.slot(day);
+                        shape.places.insert(day, Place { target, slot });
                     }
                 }
             }

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use anyhow::Context;
+use espy_shared::day::Day;
 use espy_shared::dimension::{Dimension, WITH_MIRRORS};
 use espy_shared::name::ALL;
-use espy_shared::segment::{Identity, SERIES_SQL};
+use espy_shared::segment::{Identity, Kind, SERIES_SQL};
 use espy_shared::series::{SLOTS_MAX, put_counts, put_inline_name};
 use espy_shared::varint;
 use rusqlite::params_from_iter;
@@ -22,6 +23,8 @@ pub struct CategoryCounts<'a> {
     pub name: &'a str,
     /// A count for each slot; the rest is 0.
     pub counts: [u64; SLOTS_MAX],
+    /// The last day with a count; in a history finer than its slots.
+    pub last_day: Day,
 }
 
 /// A segment being written. Projects come in the order of their names,
@@ -92,6 +95,9 @@ impl SeriesWriter {
             }
         }
         self.event_sum = add(self.event_sum, events(series)?)?;
+        if self.range.kind == Kind::History {
+            self.insert_last_downloads(rank, series)?;
+        }
         self.insert(rank, series)
     }
 
@@ -181,6 +187,34 @@ impl SeriesWriter {
             .connection()
             .prepare_cached(&self.insert)?
             .execute(params_from_iter(values))?;
+        Ok(())
+    }
+
+    fn insert_last_downloads(
+        &self,
+        rank: usize,
+        series: &[(Dimension, Vec<CategoryCounts<'_>>)],
+    ) -> anyhow::Result<()> {
+        let Some((_, versions)) = series
+            .iter()
+            .find(|(dimension, _)| *dimension == Dimension::Version)
+        else {
+            return Ok(());
+        };
+        let mut bytes = Vec::new();
+        let mut previous = "";
+        for version in versions {
+            put_inline_name(&mut bytes, previous, version.name);
+            previous = version.name;
+            varint::put(
+                &mut bytes,
+                u64::try_from(version.last_day.since(self.range.first_day))?,
+            );
+        }
+        self.file
+            .connection()
+            .prepare_cached("INSERT INTO last_download VALUES (?1, ?2)")?
+            .execute((rank, bytes))?;
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use anyhow::Context;
 use espy_shared::day::Day;
 use espy_shared::dimension::{Dimension, OTHER};
 use espy_shared::name::ALL;
-use espy_shared::segment::SeriesReader;
+use espy_shared::segment::{Kind, SeriesReader};
 
 use crate::ledger::{Ledger, Overflow};
 use crate::partial::PartialReader;
@@ -130,6 +130,21 @@ impl Source for SegmentSource {
                     }
                 })?;
                 result?;
+                if dimension == Dimension::Version && self.reader.identity().kind == Kind::History {
+                    // Months know the day only so far; the counts are in already.
+                    let mut result = Ok(());
+                    self.reader.last_downloads(id, |category, day| {
+                        if result.is_ok() {
+                            result = each(Count {
+                                dimension,
+                                category,
+                                day,
+                                count: 0,
+                            });
+                        }
+                    })?;
+                    result?;
+                }
             }
         }
         if self.names.is_empty() {

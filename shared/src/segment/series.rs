@@ -156,6 +156,35 @@ impl SeriesReader {
         Ok(series::walk(bytes, self.slots, names, each)?)
     }
 
+    /// When each version of a project was last downloaded in the year of a
+    /// history: `each(version, day)`, ascending by name.
+    ///
+    /// # Errors
+    ///
+    /// `Sqlite` or `Series`: the segment is not what was published.
+    pub fn last_downloads(
+        &self,
+        project_id: i64,
+        mut each: impl FnMut(&str, Day),
+    ) -> Result<(), SegmentError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT versions FROM last_download WHERE project = ?1")?;
+        let Some(bytes) = statement
+            .query_row([project_id], |row| row.get::<_, Vec<u8>>(0))
+            .optional()?
+        else {
+            return Ok(());
+        };
+        series::walk_last_downloads(&bytes, |version, day| {
+            each(
+                version,
+                self.first_day.plus(i32::try_from(day).unwrap_or(i32::MAX)),
+            );
+        })?;
+        Ok(())
+    }
+
     /// The connection, for reading whole tables.
     pub fn connection(&self) -> &Connection {
         &self.connection

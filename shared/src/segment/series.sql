@@ -38,6 +38,10 @@ CREATE TABLE project (name TEXT NOT NULL PRIMARY KEY, id INTEGER NOT NULL) STRIC
 -- Names of categories, numbered by first appearance in `series`.
 CREATE TABLE category (id INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL) STRICT;
 
+-- History only: when each version was last downloaded in the year. Pairs of
+-- the series codec's inline name and a varint, the day of the year from 0.
+CREATE TABLE last_download (project INTEGER NOT NULL PRIMARY KEY, versions BLOB NOT NULL) STRICT;
+
 -- Sums over all projects but `__all__`, so that a copy can be checked and days
 -- with data be known without reading every series. `slot` counts days
 -- (months) from first_day; `dimension` is the number of the column in `series`.

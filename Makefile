@@ -1,0 +1,61 @@
+# Everything that is done with this project by hand. Each target says in its
+# `##` line what it is for; `make help` lists them.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Where the demo listens and keeps its files.
+DEMO_LISTEN ?= 127.0.0.1:8080
+DEMO_DIR ?= target/demo
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the programs as released, into target/release
+	# One at a time: together they would share features, and the handler would
+	# carry what only the compactor or the load test needs.
+	cargo build --locked --release -p espy-handler
+	cargo build --locked --release -p espy-compactor
+	cargo build --locked --release -p espy-loadtest
+
+.PHONY: demo
+demo: build ## make sample events, count, publish, pull and serve them until Ctrl-C; CHECK=1 checks itself and exits
+	DEMO_LISTEN=$(DEMO_LISTEN) DEMO_DIR=$(DEMO_DIR) CHECK=$(CHECK) demo/run
+
+.PHONY: test
+test: check test-programs ## install what the tests need where it is missing, and run all checks and tests; long loops at a tenth
+	cargo test --locked --workspace
+
+.PHONY: soak
+soak: check test-programs ## all tests with every loop at full count
+	ESPY_SOAK=1 cargo test --locked --workspace
+
+# The programs that tests start stand beside the test executables.
+.PHONY: test-programs
+test-programs: test-tools
+	cargo build --locked --workspace --bins
+
+.PHONY: test-tools
+test-tools: ## install the tests' peers (DuckDB, the pypistats client, statsd) into project-local folders
+	tests/install
+
+.PHONY: check
+check: ## formatting, lints and documentation, warnings denied
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+
+.PHONY: bench
+bench: bench-format ## all benchmarks
+
+.PHONY: bench-format
+bench-format: ## packing of counts and span policies, the tables of docs/format-measurements.md (4 minutes, 7 GB)
+	cargo bench --locked -p espy-tests --bench packing
+
+.PHONY: clean
+clean: ## remove what was built and what the tests installed
+	cargo clean
+	rm -rf .venv .npm
