@@ -22,8 +22,12 @@ build: ## build the programs as released, into target/release
 	cargo build --locked --release -p espy-loadtest
 
 .PHONY: demo
-demo: build ## make sample events, count, publish, pull and serve them until Ctrl-C; CHECK=1 checks itself and exits
-	DEMO_LISTEN=$(DEMO_LISTEN) DEMO_DIR=$(DEMO_DIR) CHECK=$(CHECK) demo/run
+demo: demo-programs ## make sample events, count, publish, pull and serve them until Ctrl-C; CHECK=1 checks itself and exits
+	DEMO_BIN=target/quick DEMO_LISTEN=$(DEMO_LISTEN) DEMO_DIR=$(DEMO_DIR) CHECK=$(CHECK) demo/run
+
+.PHONY: demo-programs
+demo-programs:
+	cargo build --locked --profile quick -p espy-handler -p espy-compactor -p espy-loadtest
 
 .PHONY: test
 test: check test-programs ## install what the tests need where it is missing, and run all checks and tests; long loops at a tenth
