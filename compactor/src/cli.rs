@@ -2,19 +2,17 @@
 //! them all and reports every mistake at once.
 
 use clap::{Args, Parser, Subcommand};
+use espy_shared::version;
 
 /// Turns download events of Python packages into immutable snapshots,
 /// publishes them to a depot, and installs them on hosts.
 #[derive(Parser, Debug)]
-#[command(name = "espy-compactor", version = VERSION, propagate_version = true, max_term_width = 100)]
+#[command(name = "espy-compactor", version = version::text(), propagate_version = true, max_term_width = 100)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
-
-/// Version, commit and SQLite.
-pub const VERSION: &str = env!("ESPY_VERSION");
 
 /// A command.
 #[derive(Subcommand, Debug)]
@@ -55,6 +53,7 @@ pub struct RunArgs {
     #[arg(
         long,
         env = "ESPY_MAX_REJECT_SHARE",
+        allow_hyphen_values = true,
         default_value = "0.05",
         value_name = "SHARE"
     )]
@@ -63,6 +62,7 @@ pub struct RunArgs {
     #[arg(
         long,
         env = "ESPY_LINE_BYTES_MAX",
+        allow_hyphen_values = true,
         default_value = "1048576",
         value_name = "BYTES"
     )]
@@ -86,13 +86,19 @@ pub struct StepArgs {
     pub depot: Option<String>,
     /// The run's day in UTC, YYYY-MM-DD; default: the clock's. Windows end at
     /// the latest day with data before it.
-    #[arg(long, env = "ESPY_TODAY", value_name = "DAY")]
+    #[arg(
+        long,
+        env = "ESPY_TODAY",
+        allow_hyphen_values = true,
+        value_name = "DAY"
+    )]
     pub today: Option<String>,
     /// Days of daily counts that are kept, 0 for all. A year whose last day is
     /// older is kept as monthly counts.
     #[arg(
         long,
         env = "ESPY_DAILY_RETENTION",
+        allow_hyphen_values = true,
         default_value = "400",
         value_name = "DAYS"
     )]
@@ -102,6 +108,7 @@ pub struct StepArgs {
     #[arg(
         long,
         env = "ESPY_MAX_CATEGORIES",
+        allow_hyphen_values = true,
         default_value = "256",
         value_name = "N"
     )]
@@ -118,6 +125,7 @@ pub struct StepArgs {
     #[arg(
         long,
         env = "ESPY_EXPECTED_INTERVAL_HOURS",
+        allow_hyphen_values = true,
         default_value = "24",
         value_name = "HOURS"
     )]
@@ -148,7 +156,13 @@ pub struct PullArgs {
     )]
     pub channel: String,
     /// Snapshots that stay installed, the newest included; at least 2.
-    #[arg(long, env = "ESPY_KEEP", default_value = "3", value_name = "N")]
+    #[arg(
+        long,
+        env = "ESPY_KEEP",
+        allow_hyphen_values = true,
+        default_value = "3",
+        value_name = "N"
+    )]
     pub keep: String,
     #[command(flatten)]
     #[expect(

@@ -37,10 +37,7 @@ fn main() -> ExitCode {
     };
     done.unwrap_or_else(|mistakes| {
         let mut command = <Cli as clap::CommandFactory>::command();
-        let text = format!(
-            "{}\n\nFor more information, try '--help'.\n",
-            mistakes.join("\n")
-        );
+        let text = format!("{}\n", mistakes.join("\n"));
         let _ = command
             .error(clap::error::ErrorKind::ValueValidation, text)
             .print();

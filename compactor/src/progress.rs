@@ -45,6 +45,11 @@ impl Progress {
         self.bar.set_position(self.base);
     }
 
+    /// Hides the bar while log lines are written.
+    pub fn suspend<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.bar.suspend(work)
+    }
+
     /// All done; the bar goes away.
     pub fn finish(self) {
         self.bar.finish_and_clear();

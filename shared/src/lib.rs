@@ -17,3 +17,4 @@ pub mod segment;
 pub mod series;
 pub mod telemetry;
 pub mod varint;
+pub mod version;

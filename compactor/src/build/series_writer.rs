@@ -240,6 +240,10 @@ fn events(series: &[(Dimension, Vec<CategoryCounts<'_>>)]) -> anyhow::Result<u64
 }
 
 /// Adds counts; SQLite's integers have 63 bits.
+///
+/// # Errors
+///
+/// When the sum has more.
 pub fn add(a: u64, b: u64) -> anyhow::Result<u64> {
     a.checked_add(b)
         .filter(|sum| i64::try_from(*sum).is_ok())

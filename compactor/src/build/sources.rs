@@ -236,6 +236,10 @@ impl OverflowSource {
 }
 
 /// An exact count as what it does to a bounded series.
+///
+/// # Errors
+///
+/// When it exceeds 63 bits, or the first that `each` returns.
 pub fn unbound(
     row: &Overflow,
     mut each: impl FnMut(Count<'_>) -> anyhow::Result<()>,

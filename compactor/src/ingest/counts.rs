@@ -149,7 +149,10 @@ struct Fields {
 impl Fields {
     fn split(line: &str) -> Option<Self> {
         // A quoted field that runs on into the next line has an odd number of quotes.
-        if memchr::memchr_iter(b'"', line.as_bytes()).count() % 2 != 0 {
+        if !memchr::memchr_iter(b'"', line.as_bytes())
+            .count()
+            .is_multiple_of(2)
+        {
             return None;
         }
         let mut reader = Reader::new();

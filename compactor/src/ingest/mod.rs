@@ -90,15 +90,16 @@ pub fn ingest(
             progress.within(consumed)
         });
         progress.advance(input.bytes());
-        let stored = outcome.and_then(|outcome| store(data, outcome, &name, &mut report));
-        match stored {
-            Ok(Some((length, hash))) => known.insert(length, hash),
-            Ok(None) => {}
-            Err(error) => {
-                log::error!(file = name; "nothing of {name} is counted: {error:#}");
-                report.failed.push((name, error));
+        progress.suspend(|| {
+            match outcome.and_then(|outcome| store(data, outcome, &name, &mut report)) {
+                Ok(Some((length, hash))) => known.insert(length, hash),
+                Ok(None) => {}
+                Err(error) => {
+                    log::error!(file = name; "nothing of {name} is counted: {error:#}");
+                    report.failed.push((name, error));
+                }
             }
-        }
+        });
     }
     progress.finish();
     let sum = |field: fn(&BatchMeta) -> u64| report.batches.iter().map(field).sum::<u64>();
