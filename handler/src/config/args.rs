@@ -21,8 +21,10 @@ pub enum Command {
     Serve(Args),
 }
 
-/// Flags of `serve`.
+/// Flags of `serve`. Of one given twice the last holds, so that a service's
+/// command line can be extended.
 #[derive(clap::Args, Debug)]
+#[command(args_override_self = true)]
 pub struct Args {
     /// Folder that `espy-compactor pull` installs snapshots into.
     #[arg(long, env = "ESPY_SNAPSHOTS", value_name = "DIR")]
