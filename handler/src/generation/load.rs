@@ -1,0 +1,301 @@
+//! From a manifest to readers for every core.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use espy_shared::dimension::Dimension;
+use espy_shared::files;
+use espy_shared::hash::ObjectHash;
+use espy_shared::layout::{self, Current};
+use espy_shared::manifest::{DocumentError, MANIFEST_BYTES_MAX, Manifest, SegmentEntry};
+use espy_shared::segment::{HeadReader, Identity, Kind, SegmentError, SeriesReader};
+
+use super::{CoreGeneration, Facts};
+use crate::image::{Held, Image, ImageError};
+
+/// Dimensions whose statements are prepared before the first request.
+const WARM: [Dimension; 4] = [
+    Dimension::Overall,
+    Dimension::PythonMajor,
+    Dimension::PythonMinor,
+    Dimension::System,
+];
+
+/// Why a snapshot is not served.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// A file of the snapshot folder cannot be read.
+    #[error("{}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// `current.json` is not what `pull` writes.
+    #[error("{} is damaged", layout::CURRENT)]
+    Current(#[source] serde_json::Error),
+    /// The manifest is another one than `current.json` names.
+    #[error("manifest {sequence} has the SHA-256 {found}, another one was to be served")]
+    Manifest {
+        /// The number it should have.
+        sequence: u64,
+        /// Of its document.
+        found: ObjectHash,
+    },
+    /// The manifest is refused.
+    #[error("manifest {sequence}")]
+    Document {
+        /// By its file's name.
+        sequence: u64,
+        /// Why.
+        source: DocumentError,
+    },
+    /// The manifest lies under another number than its own.
+    #[error("the manifest under number {named} has number {found}")]
+    Number {
+        /// By its file's name.
+        named: u64,
+        /// In the document.
+        found: u64,
+    },
+    /// A time in the manifest is none.
+    #[error("{field} in the manifest is no time")]
+    Time {
+        /// Which.
+        field: &'static str,
+        /// Why.
+        source: jiff::Error,
+    },
+    /// More than the process may hold.
+    #[error(
+        "the snapshot has {snapshot} bytes; with the one still served {needed} bytes would be \
+         in memory, more than the limit of {limit} (--resident-limit-bytes)"
+    )]
+    ResidentLimit {
+        /// Bytes of the snapshot.
+        snapshot: u64,
+        /// Bytes in memory during the swap.
+        needed: u64,
+        /// What is allowed.
+        limit: u64,
+    },
+    /// The file of a segment is refused.
+    #[error("{}", layout::segment(sha256))]
+    Image {
+        /// Its name.
+        sha256: ObjectHash,
+        /// Why.
+        source: ImageError,
+    },
+    /// The content of a segment is refused.
+    #[error("{}", layout::segment(sha256))]
+    Segment {
+        /// Its name.
+        sha256: ObjectHash,
+        /// Why.
+        source: SegmentError,
+    },
+    /// A bug, met by this snapshot.
+    #[error("loading panicked; the log says where")]
+    Panic,
+}
+
+/// Keeps the segments in memory and opens snapshots from them.
+#[derive(Debug)]
+pub struct Loader {
+    dir: PathBuf,
+    cores: NonZeroUsize,
+    resident_limit_bytes: u64,
+    pypistats_days: u32,
+    opened: HashMap<ObjectHash, Opened>,
+}
+
+/// A segment in memory: the reader from which those of the cores are made.
+#[derive(Debug)]
+struct Opened {
+    identity: Identity,
+    bytes: u64,
+    reader: Reader,
+}
+
+#[derive(Debug)]
+enum Reader {
+    Head(Held<HeadReader>),
+    Series(Held<SeriesReader>),
+}
+
+impl Loader {
+    /// For the snapshot folder `dir`.
+    pub fn new(
+        dir: &Path,
+        cores: NonZeroUsize,
+        resident_limit_bytes: u64,
+        pypistats_days: u32,
+    ) -> Self {
+        Self {
+            dir: dir.to_path_buf(),
+            cores,
+            resident_limit_bytes,
+            pypistats_days,
+            opened: HashMap::new(),
+        }
+    }
+
+    /// Bytes of the segments in memory.
+    pub fn resident_bytes(&self) -> u64 {
+        self.opened.values().map(|opened| opened.bytes).sum()
+    }
+
+    /// Reads the manifest that `current.json` names.
+    ///
+    /// # Errors
+    ///
+    /// When it is not exactly that one.
+    pub fn current_manifest(&self, current: &Current) -> Result<Manifest, LoadError> {
+        let (manifest, found) = self.manifest(current.sequence)?;
+        if found != current.manifest {
+            return Err(LoadError::Manifest {
+                sequence: current.sequence,
+                found,
+            });
+        }
+        Ok(manifest)
+    }
+
+    /// Reads an installed manifest, and the hash of its document.
+    ///
+    /// # Errors
+    ///
+    /// When it is missing, changed, newer than this program or misnumbered.
+    pub fn manifest(&self, sequence: u64) -> Result<(Manifest, ObjectHash), LoadError> {
+        let path = self.dir.join(layout::manifest(sequence));
+        let bytes = files::read_limited(&path, MANIFEST_BYTES_MAX)
+            .map_err(|source| LoadError::Read { path, source })?;
+        let manifest =
+            Manifest::parse(&bytes).map_err(|source| LoadError::Document { sequence, source })?;
+        if manifest.sequence != sequence {
+            return Err(LoadError::Number {
+                named: sequence,
+                found: manifest.sequence,
+            });
+        }
+        Ok((manifest, ObjectHash::of(&bytes)))
+    }
+
+    /// Opens a snapshot for every core. Segments that are already in memory
+    /// are not read again. On failure, what was served still can be.
+    ///
+    /// # Errors
+    ///
+    /// When a segment is missing or not what the manifest says, or memory
+    /// would not do.
+    pub fn load(
+        &mut self,
+        manifest: Manifest,
+        document: ObjectHash,
+    ) -> Result<Vec<CoreGeneration>, LoadError> {
+        self.check_limit(&manifest.segments)?;
+        let facts = Facts::new(manifest, document, self.pypistats_days)?;
+        for entry in &facts.manifest().segments {
+            self.open(entry)?;
+        }
+        let facts = Arc::new(facts);
+        (0..self.cores.get())
+            .map(|_| self.generation(&facts))
+            .collect()
+    }
+
+    /// Lets go of every segment that the snapshot being served does not have.
+    pub fn keep_only(&mut self, facts: Option<&Facts>) {
+        let kept = facts.map_or(&[][..], |facts| &facts.manifest().segments);
+        self.opened
+            .retain(|sha256, _| kept.iter().any(|entry| entry.sha256 == *sha256));
+    }
+
+    /// Old and new are in memory together until every core has swapped, so
+    /// both count; what they share counts once.
+    fn check_limit(&self, segments: &[SegmentEntry]) -> Result<(), LoadError> {
+        let sum = |bytes: u64, entry: &SegmentEntry| bytes.saturating_add(entry.raw_bytes);
+        let needed = segments
+            .iter()
+            .filter(|entry| !self.opened.contains_key(&entry.sha256))
+            .fold(self.resident_bytes(), sum);
+        if needed > self.resident_limit_bytes {
+            return Err(LoadError::ResidentLimit {
+                snapshot: segments.iter().fold(0, sum),
+                needed,
+                limit: self.resident_limit_bytes,
+            });
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, entry: &SegmentEntry) -> Result<(), LoadError> {
+        let sha256 = entry.sha256;
+        let refused = |source| LoadError::Segment { sha256, source };
+        let identity = entry.identity();
+        if let Some(opened) = self.opened.get(&sha256) {
+            if opened.identity != identity || opened.bytes != entry.raw_bytes {
+                return Err(refused(SegmentError::Identity(format!(
+                    "the manifest says {identity:?}, the file {:?}",
+                    opened.identity
+                ))));
+            }
+            return Ok(());
+        }
+        let path = self.dir.join(layout::segment(&sha256));
+        let image = Image::load(&path, &sha256, entry.raw_bytes)
+            .map(Arc::new)
+            .map_err(|source| LoadError::Image { sha256, source })?;
+        let reader = match entry.kind {
+            Kind::Head => Held::head(&image, &identity).map(Reader::Head),
+            _ => Held::series(&image, &identity).map(Reader::Series),
+        };
+        let opened = Opened {
+            identity,
+            bytes: image.length(),
+            reader: reader.map_err(refused)?,
+        };
+        self.opened.insert(sha256, opened);
+        Ok(())
+    }
+
+    fn generation(&self, facts: &Arc<Facts>) -> Result<CoreGeneration, LoadError> {
+        let mut head = None;
+        let mut series = Vec::with_capacity(facts.manifest().segments.len());
+        for entry in &facts.manifest().segments {
+            let sha256 = entry.sha256;
+            let refused = |source| LoadError::Segment { sha256, source };
+            match self.opened.get(&sha256).map(|opened| &opened.reader) {
+                Some(Reader::Head(reader)) => head = Some(warm_head(reader).map_err(refused)?),
+                Some(Reader::Series(reader)) => series.push(warm_series(reader).map_err(refused)?),
+                None => unreachable!("every segment of the manifest has been opened"),
+            }
+        }
+        Ok(CoreGeneration {
+            facts: Arc::clone(facts),
+            head: head.expect("a manifest begins with its head"),
+            series,
+        })
+    }
+}
+
+/// A reader with its statements prepared, so that the first request after a
+/// swap costs what the others do.
+fn warm_series(reader: &Held<SeriesReader>) -> Result<Held<SeriesReader>, SegmentError> {
+    let reader = reader.another()?;
+    for dimension in WARM {
+        reader.walk("", dimension, |_, _| ())?;
+    }
+    Ok(reader)
+}
+
+fn warm_head(reader: &Held<HeadReader>) -> Result<Held<HeadReader>, SegmentError> {
+    let reader = reader.another()?;
+    reader.project("")?;
+    Ok(reader)
+}

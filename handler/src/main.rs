@@ -1,0 +1,29 @@
+//! Arguments, configuration, log, run, exit code.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use espy_handler::config::{Cli, Command, Config};
+use espy_handler::server;
+
+fn main() -> ExitCode {
+    let Command::Serve(args) = Cli::parse().command;
+    let config = match Config::try_from(args) {
+        Ok(config) => config,
+        Err(mistakes) => {
+            let _ = writeln!(std::io::stderr(), "{mistakes}");
+            return ExitCode::from(2);
+        }
+    };
+    espy_shared::logging::start(config.log_format);
+    std::panic::set_hook(Box::new(|panic| log::error!("panic: {panic}")));
+    config.log();
+    match server::run(&config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!("{}", espy_handler::error::chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The real binary on port 0, raw bytes in and out.
+
+#![expect(
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "helpers of tests fail by panicking, and nobody imports a test"
+)]
+
+mod faults;
+mod folder;
+mod handler;
+mod protocol;
+mod pypistats;
+mod swaps;
