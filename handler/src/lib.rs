@@ -13,4 +13,3 @@ pub mod respond;
 mod routes;
 pub mod server;
 pub mod state;
-pub mod version;

@@ -14,7 +14,7 @@ use espy_shared::layout::Current;
 use espy_shared::segment::SCHEMA_VERSION;
 
 use crate::generation::Facts;
-use crate::version::{COMMIT, VERSION};
+use espy_shared::version::{COMMIT, VERSION};
 
 /// Seconds since 1970 now.
 pub(crate) fn now_seconds() -> i64 {

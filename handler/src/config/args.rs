@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 /// Answers questions about Python package downloads from a local snapshot.
 #[derive(Parser, Debug)]
-#[command(name = "espy-handler", version = crate::version::text())]
+#[command(name = "espy-handler", version = espy_shared::version::text())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -139,7 +139,7 @@ impl Config {
     /// Logs what is in effect, once.
     pub fn log(&self) {
         log::info!(
-            version = crate::version::text(),
+            version = espy_shared::version::text(),
             snapshots:% = self.snapshots.display(),
             listen:% = self.listen,
             cores = self.cores.get(),
