@@ -53,10 +53,25 @@ fn json_line(
     record: &log::Record<'_>,
 ) -> std::io::Result<()> {
     let mut line = Vec::with_capacity(256);
-    put(&mut line, b'{', "time", &out.timestamp_millis().to_string().into());
-    put(&mut line, b',', "level", &record.level().as_str().to_lowercase().into());
+    put(
+        &mut line,
+        b'{',
+        "time",
+        &out.timestamp_millis().to_string().into(),
+    );
+    put(
+        &mut line,
+        b',',
+        "level",
+        &record.level().as_str().to_lowercase().into(),
+    );
     put(&mut line, b',', "target", &record.target().into());
-    put(&mut line, b',', "message", &record.args().to_string().into());
+    put(
+        &mut line,
+        b',',
+        "message",
+        &record.args().to_string().into(),
+    );
     // Values that cannot be read are left out rather than failing the line.
     let _ = record.key_values().visit(&mut Fields(&mut line));
     line.extend_from_slice(b"}\n");

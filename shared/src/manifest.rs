@@ -132,11 +132,8 @@ pub enum DocumentError {
 
 impl Manifest {
     /// Fills in the content hash and prints the document.
-    pub fn seal(mut self) -> (Self, Vec<u8>) {
-        self.content_hash.clear();
-        self.content_hash = ObjectHash::of(&print(&self)).to_string();
-        let bytes = print(&self);
-        (self, bytes)
+    pub fn seal(self) -> (Self, Vec<u8>) {
+        seal(self)
     }
 
     /// Reads and checks a document.
@@ -156,11 +153,6 @@ impl Manifest {
             return Err(DocumentError::Newer(schema_version));
         }
         let manifest: Self = parse(bytes)?;
-        let mut blank = manifest.clone();
-        blank.content_hash.clear();
-        if ObjectHash::of(&print(&blank)).to_string() != manifest.content_hash {
-            return Err(DocumentError::ContentHash);
-        }
         manifest.check()?;
         Ok(manifest)
     }
@@ -218,11 +210,8 @@ impl Manifest {
 
 impl ChannelDocument {
     /// Fills in the content hash and prints the document.
-    pub fn seal(mut self) -> (Self, Vec<u8>) {
-        self.content_hash.clear();
-        self.content_hash = ObjectHash::of(&print(&self)).to_string();
-        let bytes = print(&self);
-        (self, bytes)
+    pub fn seal(self) -> (Self, Vec<u8>) {
+        seal(self)
     }
 
     /// Reads and checks a document.
@@ -233,11 +222,6 @@ impl ChannelDocument {
     pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
         check_size(bytes, CHANNEL_BYTES_MAX)?;
         let document: Self = parse(bytes)?;
-        let mut blank = document.clone();
-        blank.content_hash.clear();
-        if ObjectHash::of(&print(&blank)).to_string() != document.content_hash {
-            return Err(DocumentError::ContentHash);
-        }
         if document.counter == 0 || (document.counter == 1) != document.previous.is_none() {
             return Err(DocumentError::Absurd(
                 "counter and previous contradict each other",
@@ -254,11 +238,40 @@ fn check_size(bytes: &[u8], bytes_max: usize) -> Result<(), DocumentError> {
     Ok(())
 }
 
-fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, DocumentError> {
-    let document: T = serde_json::from_slice(bytes)?;
+/// A document that carries the hash of its own content.
+trait Sealed: DeserializeOwned + Serialize {
+    fn content_hash(&mut self) -> &mut String;
+}
+
+impl Sealed for Manifest {
+    fn content_hash(&mut self) -> &mut String {
+        &mut self.content_hash
+    }
+}
+
+impl Sealed for ChannelDocument {
+    fn content_hash(&mut self) -> &mut String {
+        &mut self.content_hash
+    }
+}
+
+fn seal<T: Sealed>(mut document: T) -> (T, Vec<u8>) {
+    document.content_hash().clear();
+    *document.content_hash() = ObjectHash::of(&print(&document)).to_string();
+    let bytes = print(&document);
+    (document, bytes)
+}
+
+fn parse<T: Sealed>(bytes: &[u8]) -> Result<T, DocumentError> {
+    let mut document: T = serde_json::from_slice(bytes)?;
     if print(&document) != bytes {
         return Err(DocumentError::Spelling);
     }
+    let stored = std::mem::take(document.content_hash());
+    if ObjectHash::of(&print(&document)).to_string() != stored {
+        return Err(DocumentError::ContentHash);
+    }
+    *document.content_hash() = stored;
     Ok(document)
 }
 
