@@ -1,6 +1,6 @@
-//! The two numbered documents of a depot: the manifest, which names the
-//! segments of a snapshot, and the channel document, which says which
-//! manifest readers should serve.
+//! Documents: the manifest, which names the segments of a snapshot, the
+//! channel document, which says which manifest readers should serve, and a
+//! host's pointer to the one it has installed.
 //!
 //! A document has one spelling: what is parsed and printed again must give the
 //! same bytes, and its `content_hash` must be the SHA-256 of that text with
@@ -19,6 +19,8 @@ use crate::segment::{Identity, Kind, SCHEMA_VERSION};
 pub const MANIFEST_BYTES_MAX: usize = 4 << 20;
 /// Largest channel document in bytes.
 pub const CHANNEL_BYTES_MAX: usize = 64 << 10;
+/// Largest pointer in bytes.
+pub const CURRENT_BYTES_MAX: usize = 64 << 10;
 
 /// A snapshot: the segments and the ledger it consists of.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -101,6 +103,22 @@ pub struct ChannelDocument {
     pub issued_at: String,
     /// Why: `release` so far.
     pub reason: String,
+}
+
+/// A host's pointer: which installed manifest to serve.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Current {
+    /// SHA-256 of this document with this field blank.
+    pub content_hash: String,
+    /// The manifest's sequence.
+    pub sequence: u64,
+    /// SHA-256 of the manifest's document.
+    pub manifest: ObjectHash,
+    /// The channel followed.
+    pub channel: String,
+    /// The counter of the channel document that named the manifest.
+    pub counter: u64,
 }
 
 /// A document is refused.
@@ -231,6 +249,23 @@ impl ChannelDocument {
     }
 }
 
+impl Current {
+    /// Fills in the content hash and prints the document.
+    pub fn seal(self) -> (Self, Vec<u8>) {
+        seal(self)
+    }
+
+    /// Reads and checks a document.
+    ///
+    /// # Errors
+    ///
+    /// Whenever one byte differs from what was sealed.
+    pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
+        check_size(bytes, CURRENT_BYTES_MAX)?;
+        parse(bytes)
+    }
+}
+
 fn check_size(bytes: &[u8], bytes_max: usize) -> Result<(), DocumentError> {
     if bytes.len() > bytes_max {
         return Err(DocumentError::Size { bytes: bytes.len() });
@@ -244,6 +279,12 @@ trait Sealed: DeserializeOwned + Serialize {
 }
 
 impl Sealed for Manifest {
+    fn content_hash(&mut self) -> &mut String {
+        &mut self.content_hash
+    }
+}
+
+impl Sealed for Current {
     fn content_hash(&mut self) -> &mut String {
         &mut self.content_hash
     }

@@ -15,7 +15,8 @@ use tokio::sync::mpsc::Sender;
 use espy_shared::day::Day;
 use espy_shared::files;
 use espy_shared::hash::ObjectHash;
-use espy_shared::layout::{self, Current};
+use espy_shared::layout;
+use espy_shared::manifest::Current;
 use espy_shared::manifest::Manifest;
 use espy_shared::telemetry::{Metric, Stage, StageClock, Statsd};
 
@@ -75,9 +76,7 @@ impl Seen {
                 path: path.clone(),
                 source: (*kind).into(),
             }),
-            Self::Bytes(bytes) => serde_json::from_slice(bytes)
-                .map(Some)
-                .map_err(LoadError::Current),
+            Self::Bytes(bytes) => Current::parse(bytes).map(Some).map_err(LoadError::Current),
         }
     }
 }
