@@ -5,7 +5,8 @@
 mod common;
 
 use common::events::{AGENTS, counted, days};
-use common::{Event, Format, World, events, gzip, rounds, rows, snapshot, zstandard};
+use common::world::{gzip, zstandard};
+use common::{Event, Format, World, events, rounds, rows, snapshot};
 use espy_shared::day::Day;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;

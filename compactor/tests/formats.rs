@@ -4,7 +4,8 @@
 mod common;
 
 use common::events::{Counts, counts, days};
-use common::{Event, Format, World, events, gzip, rows, snapshot, zstandard};
+use common::world::{gzip, zstandard};
+use common::{Event, Format, World, events, rows, snapshot};
 
 fn sample() -> Vec<Event> {
     // Two closed months, an open one, today and tomorrow.

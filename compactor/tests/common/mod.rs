@@ -16,7 +16,7 @@ pub mod snapshot;
 pub mod world;
 
 pub use events::{Event, Format, events, rows};
-pub use world::{World, gzip, zstandard};
+pub use world::World;
 
 /// How often a loop runs: in full for `make soak`, else a tenth of it.
 pub fn rounds(full: u32) -> u32 {
