@@ -64,6 +64,8 @@ pub fn publish(
         progress.advance(planned.entry.raw_bytes);
     }
     progress.finish();
+    // A channel that cannot be read could not be told afterwards.
+    depot.newest_channel(&config.channel)?;
     let sequence = plan.base.map_or(1, |(sequence, _)| sequence + 1);
     let interval = SignedDuration::from_hours(i64::from(config.expected_interval_hours));
     let (manifest, document) = Manifest {
