@@ -166,8 +166,8 @@ impl Depot {
         if !path.exists() || self.unpack(entry, io::sink(), |_| ()).is_err() {
             self.make_dir(&path)?;
             let temporary = files::temporary(&path);
-            let written =
-                pack(segment, &temporary).and_then(|()| Ok(files::install(&temporary, &path)?));
+            let written = pack(entry, segment, &temporary)
+                .and_then(|()| Ok(files::install(&temporary, &path)?));
             if let Err(error) = written {
                 let _ = fs::remove_file(&temporary);
                 return Err(error).with_context(|| format!("write {}", path.display()));
@@ -323,11 +323,19 @@ impl Depot {
     }
 }
 
-fn pack(segment: &Path, object: &Path) -> anyhow::Result<()> {
-    let mut segment = File::open(segment)?;
+/// Compresses a segment file, provided that it is what the manifest will say.
+fn pack(entry: &SegmentEntry, segment: &Path, object: &Path) -> anyhow::Result<()> {
+    let mut file = File::open(segment).with_context(|| format!("read {}", segment.display()))?;
     let mut encoder = zstd::Encoder::new(File::create(object)?, ZSTD_LEVEL)?;
     encoder.include_checksum(true)?;
-    io::copy(&mut segment, &mut encoder)?;
+    let mut hashing = HashWriter::new(encoder);
+    io::copy(&mut file, &mut hashing)?;
+    let (encoder, hash, bytes) = hashing.finish();
+    ensure!(
+        hash == entry.sha256 && bytes == entry.raw_bytes,
+        "{} is not what was built: it is damaged",
+        segment.display()
+    );
     encoder.finish()?.sync_all()?;
     Ok(())
 }

@@ -186,10 +186,13 @@ impl Sink<'_, '_> {
         };
         match self.format {
             Format::Bigquery => bigquery::is_whole(line),
-            // A cut inside the User-Agent leaves one that nobody knows.
+            // A cut inside the User-Agent often leaves another one that is
+            // known (`Python-urllib/2.7` of `Python-urllib/2.7 setuptools/40`),
+            // but never one that ends with whole JSON.
             Format::Linehaul => match linehaul::parse_line(&linehaul::expand_tabs(line)) {
                 Ok(Line::Download { user_agent, .. } | Line::Simple { user_agent, .. }) => {
-                    !matches!(user_agent::parse(user_agent), UserAgent::Unknown)
+                    user_agent.ends_with('}')
+                        && matches!(user_agent::parse(user_agent), UserAgent::Known(_))
                 }
                 Err(_) => false,
             },
