@@ -186,13 +186,10 @@ impl Sink<'_, '_> {
         };
         match self.format {
             Format::Bigquery => bigquery::is_whole(line),
-            // A cut inside the User-Agent often leaves another one that is
-            // known (`Python-urllib/2.7` of `Python-urllib/2.7 setuptools/40`),
-            // but never one that ends with whole JSON.
+            // The fields before it are whole: the User-Agent is the last.
             Format::Linehaul => match linehaul::parse_line(&linehaul::expand_tabs(line)) {
                 Ok(Line::Download { user_agent, .. } | Line::Simple { user_agent, .. }) => {
-                    user_agent.ends_with('}')
-                        && matches!(user_agent::parse(user_agent), UserAgent::Known(_))
+                    user_agent::is_whole(user_agent)
                 }
                 Err(_) => false,
             },

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use espy_shared::dimension::Dimension;
 use espy_shared::layout;
-use espy_shared::manifest::{ChannelDocument, Manifest};
+use espy_shared::manifest::{ChannelDocument, Current, Manifest};
 use espy_shared::segment::{self, Kind, SeriesReader};
 
 use super::events::Counts;
@@ -121,7 +121,7 @@ pub fn downloads(depot: &Path) -> BTreeMap<String, u64> {
 #[track_caller]
 pub fn installed(snapshots: &Path) -> Option<u64> {
     let current = fs::read(snapshots.join(layout::CURRENT)).ok()?;
-    let current: layout::Current = serde_json::from_slice(&current).expect("the pointer is whole");
+    let current = Current::parse(&current).expect("the pointer is whole");
     let bytes = fs::read(snapshots.join(layout::manifest(current.sequence)))
         .expect("the manifest is there");
     assert_eq!(
