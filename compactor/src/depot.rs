@@ -58,6 +58,17 @@ impl Depot {
         self.root.display().to_string()
     }
 
+    /// Checks that it is there at all: a mistyped or unmounted folder is not an
+    /// empty depot.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, naming it.
+    pub fn check(&self) -> anyhow::Result<()> {
+        fs::read_dir(&self.root).with_context(|| format!("read the depot {}", self.name()))?;
+        Ok(())
+    }
+
     /// The manifest with the highest sequence; none in an empty depot.
     ///
     /// # Errors
@@ -250,9 +261,6 @@ impl Depot {
             path.try_exists()
                 .with_context(|| format!("look for {}", path.display()))
         };
-        if !self.root.is_dir() {
-            return Ok(0);
-        }
         // Double the step from a number that exists until one does not, then halve.
         let mut low = if hint > 0 && exists(hint)? { hint } else { 0 };
         let mut step = 1;

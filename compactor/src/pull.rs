@@ -51,6 +51,7 @@ pub enum Pulled {
 /// host keeps what it has.
 pub fn pull(depot: &Depot, config: &PullConfig, statsd: &Statsd) -> anyhow::Result<Pulled> {
     let clock = StageClock::start(Stage::Pull);
+    depot.check()?;
     let host = Host::open(&config.snapshots)?;
     let Some(document) = depot.newest_channel(&config.channel)? else {
         log::warn!(channel = config.channel; "pull: nothing is published on channel {} of {}",

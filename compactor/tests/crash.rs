@@ -7,8 +7,8 @@ use std::fs;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use common::events::{counted, days};
-use common::{Event, Format, World, events, rounds, rows, snapshot};
+use common::events::{Event, counted, days};
+use common::{Format, World, events, rounds, rows, snapshot};
 
 /// Events of a first and a second evening, in files.
 struct Input {

@@ -4,9 +4,9 @@
 
 mod common;
 
-use common::events::{AGENTS, counted, days};
+use common::events::{AGENTS, Event, counted, days};
 use common::world::{gzip, zstandard};
-use common::{Event, Format, World, events, rounds, rows, snapshot};
+use common::{Format, World, events, rounds, rows, snapshot};
 use espy_shared::day::Day;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;

@@ -3,9 +3,11 @@
 
 mod common;
 
-use common::events::{Counts, counts, days};
+use common::events::{Counts, Event, counts, days};
 use common::world::{gzip, zstandard};
-use common::{Event, Format, World, events, rows, snapshot};
+use common::{Format, World, events, rounds, rows, snapshot};
+use espy_compactor::ingest::content::{ContentReader, KnownContents, LineSink};
+use proptest::prelude::*;
 
 fn sample() -> Vec<Event> {
     // Two closed months, an open one, today and tomorrow.
@@ -107,5 +109,73 @@ fn lines_may_end_as_on_windows_and_begin_with_a_byte_order_mark() {
             snapshot::spans(&plain.depot()),
             "{format:?}"
         );
+    }
+}
+
+/// Hands out its bytes in pieces of these lengths, over and over.
+struct Pieces<'a> {
+    bytes: &'a [u8],
+    lengths: std::iter::Cycle<std::slice::Iter<'a, usize>>,
+}
+
+impl std::io::Read for Pieces<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = *self.lengths.next().unwrap_or(&1);
+        let length = length.min(buffer.len()).min(self.bytes.len());
+        let (piece, rest) = self.bytes.split_at(length);
+        buffer[..length].copy_from_slice(piece);
+        self.bytes = rest;
+        Ok(length)
+    }
+}
+
+#[derive(Default)]
+struct Lines(Vec<String>);
+
+impl LineSink for Lines {
+    fn restart(&mut self) {
+        self.0.clear();
+    }
+
+    fn line(&mut self, number: u64, bytes: &[u8]) {
+        self.0
+            .push(format!("{number} {}", String::from_utf8_lossy(bytes)));
+    }
+
+    fn long_line(&mut self, number: u64, _: &[u8], bytes: u64) {
+        self.0.push(format!("{number} long {bytes}"));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(rounds(2000)))]
+
+    /// A pipe hands over what it has; where it pauses must not show, also in
+    /// lines around the limit.
+    #[test]
+    fn input_in_any_pieces_gives_the_same_lines(
+        lengths in proptest::collection::vec(5..15_usize, 1..12),
+        ends in proptest::collection::vec(prop_oneof![Just("\n"), Just("\r\n")], 12),
+        has_mark: bool,
+        is_open: bool,
+        pieces in proptest::collection::vec(1..20_usize, 1..8),
+    ) {
+        let mut text = String::from(if has_mark { "\u{feff}" } else { "" });
+        for (length, end) in lengths.iter().zip(&ends) {
+            text.push_str(&"x".repeat(*length));
+            text.push_str(end);
+        }
+        if is_open {
+            text.truncate(text.trim_end().len());
+        }
+        let read = |pieces: &[usize]| {
+            let known = KnownContents::default();
+            let input = Pieces { bytes: text.as_bytes(), lengths: pieces.iter().cycle() };
+            let mut lines = Lines::default();
+            let mut reader = ContentReader::new(input, &known, 10);
+            reader.take_lines(&mut lines, |_| ()).unwrap();
+            (reader.finish(true, &mut lines), lines.0)
+        };
+        prop_assert_eq!(read(&pieces), read(&[usize::MAX]));
     }
 }

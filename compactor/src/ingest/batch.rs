@@ -136,7 +136,8 @@ fn conclude(
     let quarantine = sink.quarantine.finish(&hash)?;
     let tally = sink.counter.tally();
     let (rejected, claims) = (tally.rejected_sum(), tally.claims());
-    if claims > 0 && rejected as f64 > setting.max_reject_share * claims as f64 {
+    // Divided, so that 29 of 100 are the share that 0.29 reads as.
+    if claims > 0 && rejected as f64 / claims as f64 > setting.max_reject_share {
         let kept = quarantine
             .map(|path| path.display().to_string())
             .unwrap_or_default();

@@ -15,7 +15,7 @@ pub mod events;
 pub mod snapshot;
 pub mod world;
 
-pub use events::{Event, Format, events, rows};
+pub use events::{Format, events, rows};
 pub use world::World;
 
 /// How often a loop runs: in full for `make soak`, else a tenth of it.
