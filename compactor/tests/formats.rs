@@ -8,6 +8,7 @@ use common::world::{gzip, zstandard};
 use common::{Format, World, events, rounds, rows, snapshot};
 use espy_compactor::ingest::content::{ContentReader, KnownContents, LineSink};
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 
 fn sample() -> Vec<Event> {
     // Two closed months, an open one, today and tomorrow.
@@ -147,8 +148,16 @@ impl LineSink for Lines {
     }
 }
 
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        cases: rounds(2000),
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(rounds(2000)))]
+    #![proptest_config(config())]
 
     /// A pipe hands over what it has; where it pauses must not show, also in
     /// lines around the limit.
