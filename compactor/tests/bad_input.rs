@@ -1,5 +1,10 @@
 //! Rows, files, flags and disks that are not as they should be.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as the tests themselves do"
+)]
+
 mod common;
 
 use std::fs;
@@ -562,8 +567,9 @@ fn wrong_flags_are_reported_at_once_and_nothing_is_made() {
 
 #[test]
 fn a_depot_that_cannot_be_used_is_named() {
+    type Make = fn(&World);
     let text = rows(&events(54, 50, &days("2026-11-10", 3)), Format::Ndjson);
-    let make: [(&str, fn(&World)); 4] = [
+    let make: [(&str, Make); 4] = [
         ("use depot as the depot", |world| {
             fs::write(world.depot(), "a file").unwrap();
         }),
@@ -639,6 +645,10 @@ impl Drop for SmallDisk {
 }
 
 #[test]
+#[expect(
+    clippy::print_stdout,
+    reason = "says why it shows nothing where mounting is not permitted"
+)]
 fn a_full_disk_leaves_the_depot_as_it_was_and_space_mends_it() {
     let events = events(55, 1500, &days("2026-10-01", 50));
     let (old, new) = events.split_at(300);

@@ -2,6 +2,11 @@
 //! nothing published or installed, or harmless to the byte. And two
 //! compactors at once.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as the tests themselves do"
+)]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -1,5 +1,10 @@
 //! Wall and CPU time of every stage go to statsd.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as the tests themselves do"
+)]
+
 mod common;
 
 use std::collections::BTreeMap;

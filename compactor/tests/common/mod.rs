@@ -1,10 +1,6 @@
 //! What the integration tests share: a world of folders around the real
 //! binary, and seeded events.
 
-#![expect(
-    clippy::allow_attributes,
-    reason = "each test binary uses another part of this module"
-)]
 #![allow(
     dead_code,
     unreachable_pub,
