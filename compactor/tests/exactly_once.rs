@@ -2,11 +2,6 @@
 //! compressed, repeated or spread over runs; and what is published does not
 //! show it.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests fail as the tests themselves do"
-)]
-
 mod common;
 
 use common::events::{AGENTS, Event, counted, days};
