@@ -26,7 +26,7 @@ demo: demo-programs ## make sample events, count, publish, pull and serve them u
 	DEMO_BIN=target/quick DEMO_LISTEN=$(DEMO_LISTEN) DEMO_DIR=$(DEMO_DIR) CHECK=$(CHECK) demo/run
 
 .PHONY: demo-programs
-demo-programs:
+demo-programs: ## build the programs for the demo, faster than as released
 	cargo build --locked --profile quick -p espy-handler -p espy-compactor -p espy-loadtest
 
 .PHONY: test
@@ -37,9 +37,8 @@ test: check test-programs ## install what the tests need where it is missing, an
 soak: check test-programs ## all tests with every loop at full count
 	ESPY_SOAK=1 cargo test --locked --workspace
 
-# The programs that tests start stand beside the test executables.
 .PHONY: test-programs
-test-programs: test-tools
+test-programs: test-tools ## build the programs that tests start, beside the test executables
 	cargo build --locked --workspace --bins
 
 .PHONY: test-tools
