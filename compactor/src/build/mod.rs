@@ -13,7 +13,7 @@ pub mod span_policy;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use espy_shared::day::Day;
 use espy_shared::dimension::Dimension;
 use espy_shared::manifest::SegmentEntry;
@@ -94,6 +94,20 @@ fn batches(data: &DataDir, base: Option<&Base>) -> anyhow::Result<(Vec<BatchMeta
     let (pending, _) = split_counted(data.pending()?, &batches);
     batches.extend(pending.iter().map(|pending| pending.meta.clone()));
     batches.sort_by(|a, b| a.hash.cmp(&b.hash));
+    for Pending { path, meta } in &pending {
+        // A partial that was removed, or a depot other than the one it was read for.
+        let is_there = |parent| {
+            batches
+                .binary_search_by(|batch| batch.hash.cmp(parent))
+                .is_ok()
+        };
+        ensure!(
+            meta.parent.as_ref().is_none_or(is_there),
+            "{} continues a batch that neither waits nor is published; remove it and ingest {} again",
+            path.display(),
+            meta.source
+        );
+    }
     Ok((batches, pending))
 }
 
