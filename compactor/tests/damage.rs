@@ -214,6 +214,34 @@ fn damage_in_the_data_folder_is_refused_or_harmless() {
     }
 }
 
+/// The rest of a grown log alone would be counted as the whole.
+#[test]
+fn a_rest_whose_beginning_is_lost_is_not_published() {
+    let night = rows(&events(22, 60, &days("2026-11-10", 3)), Format::Ndjson);
+    let whole = World::new();
+    let file = whole.write("night", &night);
+    whole.run(&[&file]).ok();
+    let noon_end = night.len() / 2 + night[night.len() / 2..].find('\n').unwrap() + 1;
+    let world = World::new();
+    let noon = world.write("noon", &night[..noon_end]);
+    world.step("ingest", &[&noon]).ok();
+    let beginning = any_file(&world.data().join("partials"), &mut fastrand::Rng::new());
+    let night = world.write("night", &night);
+    world.step("ingest", &[&night]).ok();
+    fs::remove_file(beginning).unwrap();
+    let rest = any_file(&world.data().join("partials"), &mut fastrand::Rng::new());
+    let name = rest.file_name().unwrap().to_string_lossy().into_owned();
+    world.run(&[]).fails_with(&name).fails_with(&night);
+    assert!(snapshot::newest(&world.depot()).is_none());
+    // What the message asks for mends it.
+    fs::remove_file(&rest).unwrap();
+    world.run(&[&night]).ok();
+    assert_eq!(
+        snapshot::segments(&world.depot()),
+        snapshot::segments(&whole.depot())
+    );
+}
+
 #[test]
 fn damage_to_what_was_built_is_refused_or_harmless() {
     let scene = scene();
