@@ -34,22 +34,28 @@ pub fn split_counted(
     pending: Vec<Pending>,
     published: &[BatchMeta],
 ) -> (Vec<Pending>, Vec<Pending>) {
-    let published: HashMap<&str, &BatchMeta> = published
+    let published: HashSet<&str> = published.iter().map(|batch| batch.hash.as_str()).collect();
+    let parents: HashMap<&str, &str> = pending
         .iter()
-        .map(|batch| (batch.hash.as_str(), batch))
+        .filter_map(|pending| Some((pending.meta.hash.as_str(), pending.meta.parent.as_deref()?)))
         .collect();
-    let covered: HashSet<String> = pending
-        .iter()
-        .filter(|pending| {
-            published
-                .get(pending.meta.hash.as_str())
-                .is_some_and(|batch| batch.parent.is_none())
-        })
-        .filter_map(|pending| pending.meta.parent.clone())
-        .collect();
-    pending.into_iter().partition(|pending| {
-        !published.contains_key(pending.meta.hash.as_str()) && !covered.contains(&pending.meta.hash)
-    })
+    // All that a published batch's content begins with is counted with it.
+    let mut covered = HashSet::new();
+    for pending in &pending {
+        let mut hash = pending.meta.hash.as_str();
+        if !published.contains(hash) {
+            continue;
+        }
+        while let Some(parent) = parents.get(hash)
+            && covered.insert((*parent).to_owned())
+        {
+            hash = parent;
+        }
+    }
+    let is_counted = |hash: &str| published.contains(hash) || covered.contains(hash);
+    pending
+        .into_iter()
+        .partition(|pending| !is_counted(&pending.meta.hash))
 }
 
 impl DataDir {

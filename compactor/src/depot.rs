@@ -58,6 +58,17 @@ impl Depot {
         self.root.display().to_string()
     }
 
+    /// Checks that it is there at all: a mistyped or unmounted folder is not an
+    /// empty depot.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, naming it.
+    pub fn check(&self) -> anyhow::Result<()> {
+        fs::read_dir(&self.root).with_context(|| format!("read the depot {}", self.name()))?;
+        Ok(())
+    }
+
     /// The manifest with the highest sequence; none in an empty depot.
     ///
     /// # Errors
@@ -166,8 +177,8 @@ impl Depot {
         if !path.exists() || self.unpack(entry, io::sink(), |_| ()).is_err() {
             self.make_dir(&path)?;
             let temporary = files::temporary(&path);
-            let written =
-                pack(segment, &temporary).and_then(|()| Ok(files::install(&temporary, &path)?));
+            let written = pack(entry, segment, &temporary)
+                .and_then(|()| Ok(files::install(&temporary, &path)?));
             if let Err(error) = written {
                 let _ = fs::remove_file(&temporary);
                 return Err(error).with_context(|| format!("write {}", path.display()));
@@ -250,9 +261,6 @@ impl Depot {
             path.try_exists()
                 .with_context(|| format!("look for {}", path.display()))
         };
-        if !self.root.is_dir() {
-            return Ok(0);
-        }
         // Double the step from a number that exists until one does not, then halve.
         let mut low = if hint > 0 && exists(hint)? { hint } else { 0 };
         let mut step = 1;
@@ -323,11 +331,19 @@ impl Depot {
     }
 }
 
-fn pack(segment: &Path, object: &Path) -> anyhow::Result<()> {
-    let mut segment = File::open(segment)?;
+/// Compresses a segment file, provided that it is what the manifest will say.
+fn pack(entry: &SegmentEntry, segment: &Path, object: &Path) -> anyhow::Result<()> {
+    let mut file = File::open(segment).with_context(|| format!("read {}", segment.display()))?;
     let mut encoder = zstd::Encoder::new(File::create(object)?, ZSTD_LEVEL)?;
     encoder.include_checksum(true)?;
-    io::copy(&mut segment, &mut encoder)?;
+    let mut hashing = HashWriter::new(encoder);
+    io::copy(&mut file, &mut hashing)?;
+    let (encoder, hash, bytes) = hashing.finish();
+    ensure!(
+        hash == entry.sha256 && bytes == entry.raw_bytes,
+        "{} is not what was built: it is damaged",
+        segment.display()
+    );
     encoder.finish()?.sync_all()?;
     Ok(())
 }

@@ -1,12 +1,21 @@
-//! Progress of long work: a bar on a terminal, nothing elsewhere (the log
-//! lines of each stage say it there).
+//! Progress of long work: a bar on a terminal, a log line now and then
+//! elsewhere.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+/// Time between two log lines of a stage.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
+
 /// One stage's progress.
 pub struct Progress {
+    stage: &'static str,
     bar: ProgressBar,
     base: u64,
+    total: u64,
+    logged: Cell<Instant>,
 }
 
 impl Progress {
@@ -31,18 +40,29 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr())
             .with_style(style)
             .with_message(stage);
-        Self { bar, base: 0 }
+        Self {
+            stage,
+            bar,
+            base: 0,
+            total,
+            logged: Cell::new(Instant::now()),
+        }
     }
 
     /// So much of the thing at hand is done.
     pub fn within(&self, done: u64) {
-        self.bar.set_position(self.base + done);
+        let done = self.base + done;
+        self.bar.set_position(done);
+        if self.bar.is_hidden() && self.logged.get().elapsed() >= LOG_INTERVAL {
+            self.logged.set(Instant::now());
+            log::info!(stage = self.stage, done, total = self.total; "{}: {done} of {}", self.stage, self.total);
+        }
     }
 
     /// The thing at hand, of this size, is done.
     pub fn advance(&mut self, by: u64) {
         self.base += by;
-        self.bar.set_position(self.base);
+        self.within(0);
     }
 
     /// Hides the bar while log lines are written.

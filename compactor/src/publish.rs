@@ -64,6 +64,8 @@ pub fn publish(
         progress.advance(planned.entry.raw_bytes);
     }
     progress.finish();
+    // A channel that cannot be read could not be told afterwards.
+    depot.newest_channel(&config.channel)?;
     let sequence = plan.base.map_or(1, |(sequence, _)| sequence + 1);
     let interval = SignedDuration::from_hours(i64::from(config.expected_interval_hours));
     let (manifest, document) = Manifest {
@@ -82,10 +84,18 @@ pub fn publish(
         ledger: ledger.entry,
     }
     .seal();
-    if !depot.create_manifest(sequence, &document)? {
-        log::warn!(sequence; "another compactor has published snapshot {sequence}; building again on it");
-        return Ok(None);
-    }
+    let manifest = if depot.create_manifest(sequence, &document)? {
+        manifest
+    } else {
+        // A kill after the commit leaves our own snapshot there, published at
+        // another time; the ledger in it tells it from anybody else's.
+        let there = depot.manifest(sequence)?.content;
+        if (&there.segments, &there.ledger) != (&manifest.segments, &manifest.ledger) {
+            log::warn!(sequence; "another compactor has published snapshot {sequence}; building again on it");
+            return Ok(None);
+        }
+        there
+    };
     keep_as_cache(data, plan)?;
     announce(depot, now, config)?;
     statsd.gauge(Metric::SnapshotSequence, sequence as f64);
@@ -150,8 +160,14 @@ pub fn announce(depot: &Depot, now: Timestamp, config: &PublishConfig) -> anyhow
 /// The new files are the next run's base: they need not be fetched again.
 fn keep_as_cache(data: &DataDir, plan: &Plan) -> anyhow::Result<()> {
     for entry in plan.new_objects() {
-        let file = Plan::file(data, entry);
-        espy_shared::files::install(&file, &base::cached(&data.cache(), &entry.sha256))?;
+        let (file, cached) = (
+            Plan::file(data, entry),
+            base::cached(&data.cache(), &entry.sha256),
+        );
+        // A kill may have come between two of them.
+        if file.exists() || !cached.exists() {
+            espy_shared::files::install(&file, &cached)?;
+        }
     }
     plan::discard(data)
 }

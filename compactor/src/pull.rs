@@ -10,17 +10,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use espy_shared::files;
 use espy_shared::hash::{HashWriter, ObjectHash};
-use espy_shared::layout::{self, Current, MANIFESTS_DIR, SEGMENTS_DIR};
-use espy_shared::manifest::{MANIFEST_BYTES_MAX, Manifest, SegmentEntry};
+use espy_shared::layout::{self, MANIFESTS_DIR, SEGMENTS_DIR};
+use espy_shared::manifest::{
+    CURRENT_BYTES_MAX, Current, MANIFEST_BYTES_MAX, Manifest, SegmentEntry,
+};
 use espy_shared::segment;
 use espy_shared::telemetry::{Metric, Stage, StageClock, Statsd};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::depot::Depot;
 use crate::progress::Progress;
-
-/// The pointer is a few numbers.
-const CURRENT_BYTES_MAX: usize = 64 << 10;
 
 /// What is pulled, and whereto.
 #[derive(Clone, Debug)]
@@ -52,6 +51,7 @@ pub enum Pulled {
 /// host keeps what it has.
 pub fn pull(depot: &Depot, config: &PullConfig, statsd: &Statsd) -> anyhow::Result<Pulled> {
     let clock = StageClock::start(Stage::Pull);
+    depot.check()?;
     let host = Host::open(&config.snapshots)?;
     let Some(document) = depot.newest_channel(&config.channel)? else {
         log::warn!(channel = config.channel; "pull: nothing is published on channel {} of {}",
@@ -88,15 +88,17 @@ pub fn pull(depot: &Depot, config: &PullConfig, statsd: &Statsd) -> anyhow::Resu
         manifest.sequence
     );
     let fetched = host.install_segments(depot, &manifest)?;
-    let next = Current {
+    let (next, pointer) = Current {
+        content_hash: String::new(),
         sequence: document.sequence,
         manifest: document.manifest,
         counter: document.counter,
         channel: config.channel.clone(),
-    };
+    }
+    .seal();
     let is_new = current.as_ref() != Some(&next) || !host.manifest_is(document.sequence, &bytes);
     if is_new {
-        host.point(&next, &bytes)?;
+        host.point(next.sequence, &bytes, &pointer)?;
     }
     host.sweep(&manifest, config.keep)?;
     statsd.gauge(Metric::SnapshotSequence, manifest.sequence as f64);
@@ -158,7 +160,7 @@ impl Host {
     fn current(&self) -> Option<Current> {
         let bytes =
             files::read_limited(&self.root.join(layout::CURRENT), CURRENT_BYTES_MAX).ok()?;
-        serde_json::from_slice(&bytes).ok()
+        Current::parse(&bytes).ok()
     }
 
     fn segment(&self, entry: &SegmentEntry) -> PathBuf {
@@ -201,12 +203,10 @@ impl Host {
         .is_ok_and(|found| found == bytes)
     }
 
-    fn point(&self, next: &Current, manifest: &[u8]) -> anyhow::Result<()> {
-        files::replace(&self.root.join(layout::manifest(next.sequence)), manifest)
-            .with_context(|| format!("write manifest {}", next.sequence))?;
-        let mut bytes = serde_json::to_vec_pretty(next)?;
-        bytes.push(b'\n');
-        files::replace(&self.root.join(layout::CURRENT), &bytes).context("write the pointer")
+    fn point(&self, sequence: u64, manifest: &[u8], pointer: &[u8]) -> anyhow::Result<()> {
+        files::replace(&self.root.join(layout::manifest(sequence)), manifest)
+            .with_context(|| format!("write manifest {sequence}"))?;
+        files::replace(&self.root.join(layout::CURRENT), pointer).context("write the pointer")
     }
 
     /// Removes snapshots beyond `keep`, newest first, and segments that none

@@ -48,6 +48,44 @@ fn user_agents_have_upstreams_details() {
     tally.finish();
 }
 
+/// A log read while its last line is being written ends anywhere in a
+/// User-Agent. Where that is taken as whole, it must count as the whole does.
+#[test]
+fn a_user_agent_that_seems_whole_counts_as_the_whole() {
+    let Some(cases) = cases("linehaul_user_agents.json") else {
+        return;
+    };
+    let counted = |user_agent: &str| match user_agent::parse(user_agent) {
+        UserAgent::Ignored => json!("ignored"),
+        UserAgent::Unknown => json!("unknown"),
+        UserAgent::Known(details) => {
+            let mut shown = shown(&details);
+            for path in [
+                "/installer/version",
+                "/implementation/version",
+                "/system/release",
+            ] {
+                if let Some(version) = shown.pointer_mut(path) {
+                    *version = json!("in no dimension");
+                }
+            }
+            shown
+        }
+    };
+    let mut mistaken = Vec::new();
+    for case in &cases {
+        let whole = text(case, "user_agent");
+        let expect = counted(whole);
+        for (end, _) in whole.char_indices() {
+            let cut = &whole[..end];
+            if user_agent::is_whole(cut) && counted(cut) != expect {
+                mistaken.push(format!("{cut} of {whole}"));
+            }
+        }
+    }
+    assert!(mistaken.is_empty(), "{mistaken:#?}");
+}
+
 #[test]
 fn lines_have_upstreams_events() {
     let Some(cases) = cases("linehaul_events.json") else {

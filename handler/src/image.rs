@@ -154,6 +154,9 @@ impl Image {
         )?;
         connection.deserialize_bytes(MAIN_DB, bytes)?;
         segment::harden(&connection)?;
+        // One read transaction for good: nothing ever changes, and beginning
+        // one per statement costs 0.3 µs of a lookup of 1.5 µs.
+        connection.execute_batch("BEGIN; SELECT 1 FROM sqlite_schema")?;
         Ok(connection)
     }
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use espy_shared::day::Day;
-use espy_shared::layout::Current;
+use espy_shared::manifest::Current;
 use espy_shared::segment::SCHEMA_VERSION;
 
 use crate::generation::Facts;

@@ -63,14 +63,15 @@ pub fn install(temporary: &Path, path: &Path) -> io::Result<()> {
     sync_parent(path)
 }
 
-/// A name beside `path` for a file that is still being written. It begins with
-/// a dot and holds the process number, so that two processes never share one.
+/// A new name beside `path` for a file that is still being written. It begins
+/// with a dot and ends at random, so that two writers, perhaps on two hosts,
+/// never share one.
 pub fn temporary(path: &Path) -> PathBuf {
     let name = path
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
-    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
+    path.with_file_name(format!(".{name}.{:016x}.tmp", fastrand::u64(..)))
 }
 
 /// Whether [`temporary`] made this file name.

@@ -29,7 +29,7 @@ pub fn segment(hash: &ObjectHash) -> String {
     format!("segments/{hash}.sqlite")
 }
 
-/// The pointer in a snapshot folder: the manifest to serve.
+/// The pointer in a snapshot folder, a [`crate::manifest::Current`].
 pub const CURRENT: &str = "current.json";
 
 /// Folder of installed segments.
@@ -42,19 +42,6 @@ pub fn number_of(file_name: &str) -> Option<u64> {
     let digits = file_name.strip_suffix(".json")?;
     (digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit()))
         .then(|| digits.parse().ok())?
-}
-
-/// Content of [`CURRENT`]: which installed manifest to serve.
-#[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-pub struct Current {
-    /// The manifest's sequence.
-    pub sequence: u64,
-    /// SHA-256 of the manifest's document.
-    pub manifest: ObjectHash,
-    /// The channel document that named it.
-    pub counter: u64,
-    /// The channel followed.
-    pub channel: String,
 }
 
 #[cfg(test)]

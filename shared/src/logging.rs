@@ -52,25 +52,42 @@ fn json_line(
     out: &mut env_logger::fmt::Formatter,
     record: &log::Record<'_>,
 ) -> std::io::Result<()> {
-    let mut object = serde_json::Map::new();
-    object.insert("time".into(), out.timestamp_millis().to_string().into());
-    object.insert(
-        "level".into(),
-        record.level().as_str().to_lowercase().into(),
+    let mut line = Vec::with_capacity(256);
+    put(
+        &mut line,
+        b'{',
+        "time",
+        &out.timestamp_millis().to_string().into(),
     );
-    object.insert("target".into(), record.target().into());
-    object.insert("message".into(), record.args().to_string().into());
-    let mut fields = Fields(object);
+    put(
+        &mut line,
+        b',',
+        "level",
+        &record.level().as_str().to_lowercase().into(),
+    );
+    put(&mut line, b',', "target", &record.target().into());
+    put(
+        &mut line,
+        b',',
+        "message",
+        &record.args().to_string().into(),
+    );
     // Values that cannot be read are left out rather than failing the line.
-    let _ = record.key_values().visit(&mut fields);
-    let mut line = serde_json::to_vec(&fields.0).unwrap_or_default();
-    line.push(b'\n');
+    let _ = record.key_values().visit(&mut Fields(&mut line));
+    line.extend_from_slice(b"}\n");
     out.write_all(&line)
 }
 
-struct Fields(serde_json::Map<String, serde_json::Value>);
+fn put(line: &mut Vec<u8>, separator: u8, key: &str, value: &serde_json::Value) {
+    line.push(separator);
+    line.extend_from_slice(serde_json::Value::from(key).to_string().as_bytes());
+    line.push(b':');
+    line.extend_from_slice(value.to_string().as_bytes());
+}
 
-impl<'kvs> VisitSource<'kvs> for Fields {
+struct Fields<'l>(&'l mut Vec<u8>);
+
+impl<'kvs> VisitSource<'kvs> for Fields<'_> {
     fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
         let json = if let Some(number) = value.to_u64() {
             number.into()
@@ -83,7 +100,7 @@ impl<'kvs> VisitSource<'kvs> for Fields {
         } else {
             value.to_string().into()
         };
-        self.0.insert(key.to_string(), json);
+        put(self.0, b',', key.as_str(), &json);
         Ok(())
     }
 }

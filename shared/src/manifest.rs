@@ -1,6 +1,6 @@
-//! The two numbered documents of a depot: the manifest, which names the
-//! segments of a snapshot, and the channel document, which says which
-//! manifest readers should serve.
+//! Documents: the manifest, which names the segments of a snapshot, the
+//! channel document, which says which manifest readers should serve, and a
+//! host's pointer to the one it has installed.
 //!
 //! A document has one spelling: what is parsed and printed again must give the
 //! same bytes, and its `content_hash` must be the SHA-256 of that text with
@@ -19,6 +19,8 @@ use crate::segment::{Identity, Kind, SCHEMA_VERSION};
 pub const MANIFEST_BYTES_MAX: usize = 4 << 20;
 /// Largest channel document in bytes.
 pub const CHANNEL_BYTES_MAX: usize = 64 << 10;
+/// Largest pointer in bytes.
+pub const CURRENT_BYTES_MAX: usize = 64 << 10;
 
 /// A snapshot: the segments and the ledger it consists of.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -103,6 +105,22 @@ pub struct ChannelDocument {
     pub reason: String,
 }
 
+/// A host's pointer: which installed manifest to serve.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Current {
+    /// SHA-256 of this document with this field blank.
+    pub content_hash: String,
+    /// The manifest's sequence.
+    pub sequence: u64,
+    /// SHA-256 of the manifest's document.
+    pub manifest: ObjectHash,
+    /// The channel followed.
+    pub channel: String,
+    /// The counter of the channel document that named the manifest.
+    pub counter: u64,
+}
+
 /// A document is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -132,11 +150,8 @@ pub enum DocumentError {
 
 impl Manifest {
     /// Fills in the content hash and prints the document.
-    pub fn seal(mut self) -> (Self, Vec<u8>) {
-        self.content_hash.clear();
-        self.content_hash = ObjectHash::of(&print(&self)).to_string();
-        let bytes = print(&self);
-        (self, bytes)
+    pub fn seal(self) -> (Self, Vec<u8>) {
+        seal(self)
     }
 
     /// Reads and checks a document.
@@ -156,11 +171,6 @@ impl Manifest {
             return Err(DocumentError::Newer(schema_version));
         }
         let manifest: Self = parse(bytes)?;
-        let mut blank = manifest.clone();
-        blank.content_hash.clear();
-        if ObjectHash::of(&print(&blank)).to_string() != manifest.content_hash {
-            return Err(DocumentError::ContentHash);
-        }
         manifest.check()?;
         Ok(manifest)
     }
@@ -218,11 +228,8 @@ impl Manifest {
 
 impl ChannelDocument {
     /// Fills in the content hash and prints the document.
-    pub fn seal(mut self) -> (Self, Vec<u8>) {
-        self.content_hash.clear();
-        self.content_hash = ObjectHash::of(&print(&self)).to_string();
-        let bytes = print(&self);
-        (self, bytes)
+    pub fn seal(self) -> (Self, Vec<u8>) {
+        seal(self)
     }
 
     /// Reads and checks a document.
@@ -233,17 +240,29 @@ impl ChannelDocument {
     pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
         check_size(bytes, CHANNEL_BYTES_MAX)?;
         let document: Self = parse(bytes)?;
-        let mut blank = document.clone();
-        blank.content_hash.clear();
-        if ObjectHash::of(&print(&blank)).to_string() != document.content_hash {
-            return Err(DocumentError::ContentHash);
-        }
         if document.counter == 0 || (document.counter == 1) != document.previous.is_none() {
             return Err(DocumentError::Absurd(
                 "counter and previous contradict each other",
             ));
         }
         Ok(document)
+    }
+}
+
+impl Current {
+    /// Fills in the content hash and prints the document.
+    pub fn seal(self) -> (Self, Vec<u8>) {
+        seal(self)
+    }
+
+    /// Reads and checks a document.
+    ///
+    /// # Errors
+    ///
+    /// Whenever one byte differs from what was sealed.
+    pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
+        check_size(bytes, CURRENT_BYTES_MAX)?;
+        parse(bytes)
     }
 }
 
@@ -254,11 +273,46 @@ fn check_size(bytes: &[u8], bytes_max: usize) -> Result<(), DocumentError> {
     Ok(())
 }
 
-fn parse<T: DeserializeOwned + Serialize>(bytes: &[u8]) -> Result<T, DocumentError> {
-    let document: T = serde_json::from_slice(bytes)?;
+/// A document that carries the hash of its own content.
+trait Sealed: DeserializeOwned + Serialize {
+    fn content_hash(&mut self) -> &mut String;
+}
+
+impl Sealed for Manifest {
+    fn content_hash(&mut self) -> &mut String {
+        &mut self.content_hash
+    }
+}
+
+impl Sealed for Current {
+    fn content_hash(&mut self) -> &mut String {
+        &mut self.content_hash
+    }
+}
+
+impl Sealed for ChannelDocument {
+    fn content_hash(&mut self) -> &mut String {
+        &mut self.content_hash
+    }
+}
+
+fn seal<T: Sealed>(mut document: T) -> (T, Vec<u8>) {
+    document.content_hash().clear();
+    *document.content_hash() = ObjectHash::of(&print(&document)).to_string();
+    let bytes = print(&document);
+    (document, bytes)
+}
+
+fn parse<T: Sealed>(bytes: &[u8]) -> Result<T, DocumentError> {
+    let mut document: T = serde_json::from_slice(bytes)?;
     if print(&document) != bytes {
         return Err(DocumentError::Spelling);
     }
+    let stored = std::mem::take(document.content_hash());
+    if ObjectHash::of(&print(&document)).to_string() != stored {
+        return Err(DocumentError::ContentHash);
+    }
+    *document.content_hash() = stored;
     Ok(document)
 }
 

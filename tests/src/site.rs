@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use espy_shared::hash::ObjectHash;
-use espy_shared::layout::{self, Current};
-use espy_shared::manifest::Manifest;
+use espy_shared::layout;
+use espy_shared::manifest::{Current, Manifest};
 use espy_shared::segment::Kind;
 use tempfile::TempDir;
 
@@ -93,7 +93,7 @@ impl Site {
 /// The manifest that a snapshot folder points to.
 pub fn installed_manifest(snapshots: &Path) -> Manifest {
     let current = fs::read(snapshots.join(layout::CURRENT)).expect("a snapshot is installed");
-    let current: Current = serde_json::from_slice(&current).expect("a pointer");
+    let current = Current::parse(&current).expect("a pointer");
     let manifest = fs::read(snapshots.join(layout::manifest(current.sequence))).expect("it is");
     assert_eq!(ObjectHash::of(&manifest), current.manifest);
     Manifest::parse(&manifest).expect("a manifest")

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use espy_shared::day::Day;
 use espy_shared::files;
 use espy_shared::hash::ObjectHash;
@@ -72,7 +72,7 @@ impl Plan {
     pub fn load(data: &DataDir) -> anyhow::Result<Option<Self>> {
         let path = path(data);
         match files::read_limited(&path, PLAN_BYTES_MAX) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
+            Ok(bytes) => parse(&bytes)
                 .with_context(|| format!("{} is damaged; build again", path.display()))
                 .map(Some),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -87,8 +87,10 @@ impl Plan {
     /// As the file system has them.
     pub fn save(&self, data: &DataDir) -> anyhow::Result<()> {
         let path = path(data);
-        files::replace(&path, &serde_json::to_vec(self)?)
-            .with_context(|| format!("write {}", path.display()))
+        let json = serde_json::to_vec(self)?;
+        let mut bytes = format!("{}\n", ObjectHash::of(&json)).into_bytes();
+        bytes.extend(json);
+        files::replace(&path, &bytes).with_context(|| format!("write {}", path.display()))
     }
 
     /// Objects that this build wrote.
@@ -104,6 +106,17 @@ impl Plan {
     pub fn file(data: &DataDir, entry: &SegmentEntry) -> PathBuf {
         crate::base::cached(&data.build(), &entry.sha256)
     }
+}
+
+/// A line with the hash of the rest, then the plan as JSON.
+fn parse(bytes: &[u8]) -> anyhow::Result<Plan> {
+    let end = memchr::memchr(b'\n', bytes).context("it has no hash")?;
+    let (hash, json) = (&bytes[..end], &bytes[end + 1..]);
+    ensure!(
+        ObjectHash::of(json).to_string().as_bytes() == hash,
+        "its hash does not match"
+    );
+    Ok(serde_json::from_slice(json)?)
 }
 
 /// Removes plan and files.

@@ -13,8 +13,9 @@ use super::format::{Format, HEAD_BYTES};
 use super::linehaul::{self, Line};
 use super::quarantine::Quarantine;
 use super::row::{Reject, Verdict};
-use super::rules::{Agent, Event, Rules, Tables};
+use super::rules::{Agent, Event, Rules};
 use super::source::{Ending, Input, Source};
+use super::tables::Tables;
 use super::timestamp::TimestampReader;
 use super::user_agent::{self, UserAgent};
 use super::{bigquery, counts};
@@ -135,7 +136,8 @@ fn conclude(
     let quarantine = sink.quarantine.finish(&hash)?;
     let tally = sink.counter.tally();
     let (rejected, claims) = (tally.rejected_sum(), tally.claims());
-    if claims > 0 && rejected as f64 > setting.max_reject_share * claims as f64 {
+    // Divided, so that 29 of 100 are the share that 0.29 reads as.
+    if claims > 0 && rejected as f64 / claims as f64 > setting.max_reject_share {
         let kept = quarantine
             .map(|path| path.display().to_string())
             .unwrap_or_default();
@@ -185,10 +187,10 @@ impl Sink<'_, '_> {
         };
         match self.format {
             Format::Bigquery => bigquery::is_whole(line),
-            // A cut inside the User-Agent leaves one that nobody knows.
+            // The fields before it are whole: the User-Agent is the last.
             Format::Linehaul => match linehaul::parse_line(&linehaul::expand_tabs(line)) {
                 Ok(Line::Download { user_agent, .. } | Line::Simple { user_agent, .. }) => {
-                    !matches!(user_agent::parse(user_agent), UserAgent::Unknown)
+                    user_agent::is_whole(user_agent)
                 }
                 Err(_) => false,
             },

@@ -96,7 +96,7 @@ fn reject(error: &serde_json::Error) -> Reject {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rules::Tables;
+    use super::super::tables::Tables;
     use super::*;
 
     fn check(line: &str) -> Verdict {

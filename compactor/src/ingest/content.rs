@@ -12,6 +12,8 @@ use super::format::BOM;
 pub const LINE_BYTES_MAX_DEFAULT: usize = 1 << 20;
 /// Bytes of a line beyond the limit that are kept for quarantine.
 const LONG_LINE_KEPT_BYTES: usize = 4096;
+/// What may stand around a line and is no part of it: a byte order mark, `\r`.
+const LINE_EXTRA_BYTES: usize = BOM.len() + 1;
 const READ_BYTES: usize = 256 << 10;
 
 /// The identity of a batch: BLAKE3 of its decompressed content.
@@ -134,16 +136,25 @@ impl<'k, R: Read> ContentReader<'k, R> {
                 let mut block = std::mem::take(&mut self.pending);
                 self.pending = block.split_off(newline + 1);
                 self.take_block(&block, sink);
-            } else if self.pending.len() > self.line_bytes_max {
-                let part = std::mem::take(&mut self.pending);
+            } else if self.pending.len() > self.line_bytes_max + LINE_EXTRA_BYTES {
+                let mut part = std::mem::take(&mut self.pending);
+                // It may be the first half of the line's end.
+                if part.ends_with(b"\r") {
+                    part.pop();
+                    self.pending.push(b'\r');
+                }
                 let start = self.hashed;
                 self.hash(&part, sink);
+                let text = match self.long {
+                    None if self.line_number == 0 => part.strip_prefix(BOM).unwrap_or(&part),
+                    _ => &part,
+                };
                 let long = self.long.get_or_insert_with(|| LongLine {
-                    head: part[..part.len().min(LONG_LINE_KEPT_BYTES)].to_vec(),
+                    head: text[..text.len().min(LONG_LINE_KEPT_BYTES)].to_vec(),
                     bytes: 0,
                     start,
                 });
-                long.bytes += part.len() as u64;
+                long.bytes += text.len() as u64;
             }
             progress(&self.reader);
             if !self.fill()? {

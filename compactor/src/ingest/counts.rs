@@ -188,7 +188,7 @@ impl Fields {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rules::Tables;
+    use super::super::tables::Tables;
     use super::*;
 
     fn check(header: &str, line: &str) -> (Verdict, Vec<String>) {

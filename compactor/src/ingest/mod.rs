@@ -14,6 +14,7 @@ pub mod quarantine;
 pub mod row;
 pub mod rules;
 pub mod source;
+pub mod tables;
 pub mod timestamp;
 pub mod user_agent;
 
@@ -26,8 +27,8 @@ use crate::partial::{self, BatchMeta};
 use crate::progress::Progress;
 use batch::{Outcome, Setting};
 use content::{BatchHash, KnownContents};
-use rules::Tables;
 use source::Input;
+use tables::Tables;
 
 /// How rows are read.
 #[derive(Clone, Debug)]

@@ -1,7 +1,6 @@
 //! The rules of counting: from one event to the numbers it adds to.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 
 use espy_shared::day::Day;
 use espy_shared::dimension::{Dimension, NULL, OTHER, WITH_MIRRORS, WITHOUT_MIRRORS};
@@ -12,6 +11,7 @@ use super::counter::{CategoryNumber, Counter};
 use super::details::Details;
 use super::linehaul::FILE_TYPES;
 use super::row::{Reject, Verdict};
+use super::tables::Tables;
 
 /// Longest version in bytes.
 pub const VERSION_BYTES_MAX: usize = CATEGORY_BYTES_MAX;
@@ -19,69 +19,6 @@ pub const VERSION_BYTES_MAX: usize = CATEGORY_BYTES_MAX;
 /// Endings of files that stand beside installable ones. PyPI stopped counting
 /// them as downloads on 2026-08-24.
 const SIDE_FILE_ENDINGS: [&str; 2] = [".metadata", ".asc"];
-
-/// Traffic classes a table of installers may name.
-pub const TRAFFIC_CLASSES: [&str; 6] = ["tool", "mirror", "proxy", "ci", "browser", "unknown"];
-
-/// Which installers are mirrors, and which class of traffic each makes.
-#[derive(Clone, Debug)]
-pub struct Tables {
-    mirrors: HashSet<String>,
-    classes: HashMap<String, &'static str>,
-}
-
-impl Tables {
-    /// Reads both tables: names, one a line; and `installer,class` lines. Lines
-    /// that are empty or begin with `#` are skipped.
-    ///
-    /// # Errors
-    ///
-    /// A sentence that names the line.
-    pub fn parse(mirrors: &str, installers: &str) -> Result<Self, String> {
-        let lines = |text: &str| -> Vec<(usize, String)> {
-            text.lines()
-                .enumerate()
-                .map(|(index, line)| (index + 1, line.trim().to_owned()))
-                .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-                .collect()
-        };
-        let mut classes = HashMap::new();
-        for (number, line) in lines(installers) {
-            if line == "installer,class" {
-                continue;
-            }
-            let (installer, class) = line
-                .rsplit_once(',')
-                .ok_or_else(|| format!("installers line {number}: expected `installer,class`"))?;
-            let class = TRAFFIC_CLASSES
-                .into_iter()
-                .find(|known| *known == class)
-                .ok_or_else(|| {
-                    format!(
-                        "installers line {number}: class {class:?} is none of {}",
-                        TRAFFIC_CLASSES.join(", ")
-                    )
-                })?;
-            if classes.insert(installer.to_owned(), class).is_some() {
-                return Err(format!(
-                    "installers line {number}: {installer} is listed twice"
-                ));
-            }
-        }
-        Ok(Self {
-            mirrors: lines(mirrors).into_iter().map(|(_, line)| line).collect(),
-            classes,
-        })
-    }
-}
-
-impl Default for Tables {
-    /// The tables that come with the program.
-    fn default() -> Self {
-        Self::parse(include_str!("mirrors.txt"), include_str!("installers.csv"))
-            .expect("a test reads the built-in tables")
-    }
-}
 
 /// One download of one file.
 pub struct Event<'a> {
@@ -182,7 +119,7 @@ impl<'t> Rules<'t> {
         let is_ci = details.ci == Some(true);
         let class = match installer {
             None => "unknown",
-            Some(name) => match self.tables.classes.get(name) {
+            Some(name) => match self.tables.class(name) {
                 Some(class) => class,
                 None if is_ci => "ci",
                 None => "tool",
@@ -190,7 +127,7 @@ impl<'t> Rules<'t> {
         };
         Agent {
             is_python_odd: python.is_some() && minor.is_none(),
-            is_without_mirrors: installer.is_some_and(|name| !self.tables.mirrors.contains(name)),
+            is_without_mirrors: installer.is_some_and(|name| !self.tables.is_mirror(name)),
             installer: category(counter, installer),
             traffic: counter.category(class),
             python_major: category(counter, major),
@@ -439,21 +376,6 @@ mod tests {
         assert!(!is_version(&format!("{edge}x")));
         assert!(!is_version(""));
         assert!(!is_version("1\0"));
-    }
-
-    #[test]
-    fn tables_name_their_mistakes() {
-        for (installers, expect) in [
-            ("pip", "installers line 1: expected `installer,class`"),
-            (
-                "a,tool\n\n# c\nb,robot",
-                "installers line 4: class \"robot\" is none of tool, mirror, proxy, ci, browser, unknown",
-            ),
-            ("a,tool\na,ci", "installers line 2: a is listed twice"),
-        ] {
-            assert_eq!(Tables::parse("", installers).unwrap_err(), expect);
-        }
-        assert!(Tables::default().mirrors.contains("devpi"));
     }
 
     fn count(event: &Event<'_>, details: Option<&Details<'_>>) -> (Verdict, Vec<String>) {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use espy_shared::dimension::Dimension;
 use espy_shared::files;
 use espy_shared::hash::ObjectHash;
-use espy_shared::layout::{self, Current};
-use espy_shared::manifest::{DocumentError, MANIFEST_BYTES_MAX, Manifest, SegmentEntry};
+use espy_shared::layout;
+use espy_shared::manifest::{Current, DocumentError, MANIFEST_BYTES_MAX, Manifest, SegmentEntry};
 use espy_shared::segment::{HeadReader, Identity, Kind, SegmentError, SeriesReader};
 
 use super::{CoreGeneration, Facts};
@@ -37,7 +37,7 @@ pub enum LoadError {
     },
     /// `current.json` is not what `pull` writes.
     #[error("{} is damaged", layout::CURRENT)]
-    Current(#[source] serde_json::Error),
+    Current(#[source] DocumentError),
     /// The manifest is another one than `current.json` names.
     #[error("manifest {sequence} has the SHA-256 {found}, another one was to be served")]
     Manifest {

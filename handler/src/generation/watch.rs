@@ -15,16 +15,14 @@ use tokio::sync::mpsc::Sender;
 use espy_shared::day::Day;
 use espy_shared::files;
 use espy_shared::hash::ObjectHash;
-use espy_shared::layout::{self, Current};
-use espy_shared::manifest::Manifest;
+use espy_shared::layout;
+use espy_shared::manifest::{CURRENT_BYTES_MAX, Current, Manifest};
 use espy_shared::telemetry::{Metric, Stage, StageClock, Statsd};
 
 use super::{CoreGeneration, Facts, LoadError, Loader};
 use crate::error::chain;
 use crate::state::{Refusal, ServiceState, now_seconds};
 
-/// Largest `current.json`.
-const CURRENT_BYTES_MAX: usize = 64 << 10;
 /// Longest time between two tries of a refused snapshot. A try may hash all
 /// of it, so they begin at the poll interval and double.
 const RETRY_MAX: Duration = Duration::from_secs(30);
@@ -75,9 +73,7 @@ impl Seen {
                 path: path.clone(),
                 source: (*kind).into(),
             }),
-            Self::Bytes(bytes) => serde_json::from_slice(bytes)
-                .map(Some)
-                .map_err(LoadError::Current),
+            Self::Bytes(bytes) => Current::parse(bytes).map(Some).map_err(LoadError::Current),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use espy_shared::layout;
+use espy_shared::manifest::Current;
 
 use crate::folder::{Folder, Segment, numbered, numbered_overall, numbered_recent};
 use crate::handler::{Handler, wait_for};
@@ -127,9 +128,10 @@ fn another_manifest_than_the_pointer_names() {
     handler.wait_until_serving(third);
     let manifests = |n| folder.path().join(layout::manifest(n));
     fs::copy(manifests(1), manifests(3)).unwrap();
-    let pointer = fs::read_to_string(folder.path().join(layout::CURRENT)).unwrap();
     let current = folder.path().join(layout::CURRENT);
-    fs::write(&current, pointer + " ").unwrap();
+    let mut pointer = Current::parse(&fs::read(&current).unwrap()).unwrap();
+    pointer.counter += 1;
+    fs::write(&current, pointer.seal().1).unwrap();
     // Served already by its hash: nothing needs to be read again.
     handler.wait_until_serving(third);
     let restarted = Handler::start(folder.path(), &[]);

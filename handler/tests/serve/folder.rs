@@ -11,8 +11,8 @@ use espy_shared::day::Day;
 use espy_shared::dimension::Dimension;
 use espy_shared::files;
 use espy_shared::hash::ObjectHash;
-use espy_shared::layout::{self, Current};
-use espy_shared::manifest::{Manifest, SegmentEntry};
+use espy_shared::layout;
+use espy_shared::manifest::{Current, Manifest, SegmentEntry};
 use espy_shared::segment::{APPLICATION_ID, HEAD_SQL, Identity, Kind, SCHEMA_VERSION, SERIES_SQL};
 use espy_shared::series::{put_counts, put_inline_name};
 use espy_shared::varint;
@@ -227,13 +227,14 @@ impl Folder {
     /// Makes an installed snapshot the current one.
     pub fn point(&self, sequence: u64) {
         let document = fs::read(self.path().join(layout::manifest(sequence))).unwrap();
-        let current = Current {
+        let (_, bytes) = Current {
+            content_hash: String::new(),
             sequence,
             manifest: ObjectHash::of(&document),
             counter: sequence + 100,
             channel: "prod".into(),
-        };
-        let bytes = serde_json::to_vec(&current).unwrap();
+        }
+        .seal();
         files::replace(&self.path().join(layout::CURRENT), &bytes).unwrap();
     }
 }

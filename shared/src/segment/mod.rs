@@ -8,6 +8,7 @@ mod series;
 use std::fmt;
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use serde::{Deserialize, Serialize};
 
@@ -129,6 +130,11 @@ pub fn harden(connection: &Connection) -> Result<(), SegmentError> {
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "mmap_size", i64::MAX)?;
+    // Without it SQLite 3.54 parses a cached statement again at every use: its
+    // planner has peeked at a parameter (`whereLoopOutputAdjust`), and rusqlite
+    // clears the bindings of what it puts back (`sqlite3_clear_bindings`).
+    // Six of seven microseconds of a lookup.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }
 
@@ -215,4 +221,25 @@ pub fn check(connection: &Connection, expected: &Identity) -> Result<(), Segment
         )));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_cached_statement_is_parsed_once() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(SERIES_SQL).unwrap();
+        harden(&connection).unwrap();
+        for name in ["a", "b", "c"] {
+            let mut statement = connection
+                .prepare_cached("SELECT s.overall FROM project AS p JOIN series AS s ON s.project = p.id WHERE p.name = ?1")
+                .unwrap();
+            assert!(!statement.exists([name]).unwrap());
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+        }
+    }
 }

@@ -21,9 +21,12 @@ mod ignored;
 mod json;
 mod kinds;
 mod version;
+mod whole;
 mod words;
 
 use super::details::Details;
+
+pub use whole::is_whole;
 
 /// What a User-Agent says of its client.
 #[derive(Clone, Debug, PartialEq, Eq)]
