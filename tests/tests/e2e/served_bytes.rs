@@ -128,12 +128,12 @@ fn check_restart(folder: &Path, victim: Victim, good: &[Bodies; 2], what: &str) 
     if victim == Victim::OldSegment {
         let handler = Handler::start(folder, &[]);
         wait_for(what, || {
+            assert_eq!(handler.get("/readyz").status, 503, "{what}");
             let has_tried_all = handler
                 .log()
                 .contains("an installed snapshot cannot be served");
             has_tried_all.then_some(())
         });
-        assert_eq!(handler.get("/readyz").status, 503, "{what}");
         assert!(bodies(&handler).iter().all(|body| body.0 == 503), "{what}");
         return;
     }
