@@ -36,6 +36,20 @@ pub enum Command {
     Pull(PullArgs),
 }
 
+impl Command {
+    /// As typed.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Command::Run(_) => "run",
+            Command::Ingest(_) => "ingest",
+            Command::Build(_) => "build",
+            Command::Verify(_) => "verify",
+            Command::Publish(_) => "publish",
+            Command::Pull(_) => "pull",
+        }
+    }
+}
+
 /// Flags of `run` and `ingest`.
 #[derive(Args, Debug)]
 pub struct RunArgs {

@@ -17,6 +17,8 @@ use crate::publish::PublishConfig;
 use crate::pull::PullConfig;
 use crate::run::RunConfig;
 
+/// Shortest daily retention: the window of a month needs its days.
+const MONTH_DAYS: u32 = 30;
 /// Largest table of installers in bytes.
 const TABLE_BYTES_MAX: usize = 1 << 20;
 /// Shortest limit of lines that still takes real rows.
@@ -124,11 +126,17 @@ fn step_config(args: &StepArgs, now: Timestamp, mistakes: &mut Mistakes) -> RunC
     };
     let daily_retention =
         mistakes.number("--daily-retention", &args.daily_retention, 0..=1_000_000);
+    if (1..MONTH_DAYS).contains(&daily_retention) {
+        mistakes.add(format!(
+            "--daily-retention: {daily_retention} days are less than a month; 0 keeps all, else {MONTH_DAYS} or more"
+        ));
+    }
     RunConfig {
         data: mistakes.dir("--data", args.data.as_deref()),
         depot: mistakes.depot(args.depot.as_deref()),
         // A mistake has been noted where there is none.
         today: today.unwrap_or(Day::EPOCH),
+        is_today_given: args.today.is_some(),
         now,
         inputs: Vec::new(),
         ingest: IngestConfig {
@@ -317,6 +325,8 @@ mod tests {
             ("max-reject-share", "0", "-0.01"),
             ("line-bytes-max", "1024", "1023"),
             ("expected-interval-hours", "1", "0"),
+            ("daily-retention", "30", "29"),
+            ("daily-retention", "0", "1"),
             ("channel", &"a".repeat(64), &"a".repeat(65)),
         ] {
             let line =

@@ -108,6 +108,15 @@ impl DataDir {
         self.root.join("build")
     }
 
+    /// Whether nothing was ever published from here, as far as the cache knows.
+    ///
+    /// # Errors
+    ///
+    /// As the file system has them.
+    pub fn is_fresh(&self) -> anyhow::Result<bool> {
+        Ok(fs::read_dir(self.cache())?.next().is_none())
+    }
+
     /// Batches that wait, by hash.
     ///
     /// # Errors

@@ -158,11 +158,11 @@ impl Depot {
         let fetched = self
             .unpack(entry, File::create(&temporary)?, progress)
             .and_then(|file| Ok(file.sync_all()?));
-        if let Err(error) = fetched {
+        let installed = fetched.and_then(|_| Ok(files::install(&temporary, path)?));
+        if let Err(error) = installed {
             let _ = fs::remove_file(&temporary);
-            return Err(error);
+            return Err(error).with_context(|| format!("unpack into {}", path.display()));
         }
-        files::install(&temporary, path)?;
         Ok(())
     }
 
@@ -174,7 +174,11 @@ impl Depot {
     /// When it cannot be written, or what is read back differs.
     pub fn store(&self, entry: &SegmentEntry, segment: &Path) -> anyhow::Result<u64> {
         let path = self.root.join(layout::object(&entry.sha256));
-        if !path.exists() || self.unpack(entry, io::sink(), |_| ()).is_err() {
+        let is_there = path.exists();
+        if !is_there || self.unpack(entry, io::sink(), |_| ()).is_err() {
+            if is_there {
+                log::warn!("{} is damaged; it is stored again", path.display());
+            }
             self.make_dir(&path)?;
             let temporary = files::temporary(&path);
             let written = pack(entry, segment, &temporary)

@@ -37,6 +37,10 @@ fn main() -> ExitCode {
     };
     done.unwrap_or_else(|mistakes| {
         let mut command = <Cli as clap::CommandFactory>::command();
+        command.build();
+        let command = command
+            .find_subcommand_mut(cli.command.name())
+            .expect("the command was parsed");
         let text = format!("{}\n", mistakes.join("\n"));
         let _ = command
             .error(clap::error::ErrorKind::ValueValidation, text)

@@ -47,20 +47,22 @@ pub fn publish(
     ensure!(plan.is_verified, "the build is not verified");
     let mut segments = plan.segments.clone();
     let mut ledger = plan.ledger.clone();
-    let mut progress = Progress::bytes(
-        "publish",
-        plan.new_objects().map(|entry| entry.raw_bytes).sum(),
-    );
+    let raw_bytes = segments.iter().map(|planned| planned.entry.raw_bytes);
+    let mut progress = Progress::bytes("publish", raw_bytes.sum());
     let (mut objects, mut bytes) = (0_u64, 0_u64);
-    for planned in segments
-        .iter_mut()
-        .chain([&mut ledger])
-        .filter(|planned| planned.is_new)
-    {
-        planned.entry.object_bytes =
-            depot.store(&planned.entry, &Plan::file(data, &planned.entry))?;
-        objects += 1;
-        bytes += planned.entry.object_bytes;
+    // Reused ones too: one that was damaged in the depot meanwhile is stored
+    // again from the cache, before a snapshot names it anew.
+    for planned in segments.iter_mut().chain([&mut ledger]) {
+        let file = if planned.is_new {
+            Plan::file(data, &planned.entry)
+        } else {
+            base::cached(&data.cache(), &planned.entry.sha256)
+        };
+        planned.entry.object_bytes = depot.store(&planned.entry, &file)?;
+        if planned.is_new {
+            objects += 1;
+            bytes += planned.entry.object_bytes;
+        }
         progress.advance(planned.entry.raw_bytes);
     }
     progress.finish();
@@ -104,6 +106,19 @@ pub fn publish(
         data_through = plan.data_through.map(|day| day.to_string()).unwrap_or_default(), duration_ms;
         "publish: snapshot {sequence}, {objects} new objects of {bytes} bytes, on channel {}", config.channel);
     Ok(Some(manifest))
+}
+
+/// Stores again from the cache what was damaged in the depot, so that a run
+/// with nothing new also ends with the depot whole.
+///
+/// # Errors
+///
+/// When the depot cannot be read or written.
+pub fn mend(depot: &Depot, base: &Base) -> anyhow::Result<()> {
+    for entry in base.manifest.segments.iter().chain([&base.manifest.ledger]) {
+        depot.store(entry, &base.path(entry))?;
+    }
+    Ok(())
 }
 
 /// Tells the channel of the newest manifest, unless it knows. A crash between

@@ -54,6 +54,13 @@ pub fn pull(depot: &Depot, config: &PullConfig, statsd: &Statsd) -> anyhow::Resu
     depot.check()?;
     let host = Host::open(&config.snapshots)?;
     let Some(document) = depot.newest_channel(&config.channel)? else {
+        ensure!(
+            host.current()
+                .is_none_or(|current| current.channel != config.channel),
+            "nothing is published on channel {} of {}, but this host has followed it; is it the right depot?",
+            config.channel,
+            depot.name()
+        );
         log::warn!(channel = config.channel; "pull: nothing is published on channel {} of {}",
             config.channel, depot.name());
         return Ok(Pulled::Nothing);

@@ -9,7 +9,7 @@ use espy_shared::telemetry::Statsd;
 use jiff::Timestamp;
 
 use crate::base::Base;
-use crate::build::{self, BuildConfig, plan::Plan};
+use crate::build::{self, BuildConfig, Today, plan::Plan};
 use crate::data::DataDir;
 use crate::depot::Depot;
 use crate::ingest::{self, IngestConfig, IngestReport, source::Input};
@@ -28,6 +28,8 @@ pub struct RunConfig {
     pub depot: PathBuf,
     /// The run's day.
     pub today: Day,
+    /// Whether a person has named the day; the clock may be wrong.
+    pub is_today_given: bool,
     /// The run's time, for documents.
     pub now: Timestamp,
     /// What to read.
@@ -40,6 +42,15 @@ pub struct RunConfig {
     pub publish: PublishConfig,
 }
 
+impl RunConfig {
+    fn day(&self) -> Today {
+        Today {
+            day: self.today,
+            is_given: self.is_today_given,
+        }
+    }
+}
+
 /// One whole cycle. Idempotent.
 ///
 /// # Errors
@@ -48,6 +59,10 @@ pub struct RunConfig {
 pub fn run(config: &RunConfig, statsd: &Statsd) -> anyhow::Result<ExitCode> {
     let (data, depot) = open(config)?;
     let mut base = Base::fetch(&depot, &data)?;
+    if base.is_none() && !data.is_fresh()? {
+        log::warn!(depot = depot.name();
+            "the depot is empty, but this data folder has published before; is it the right one, and mounted?");
+    }
     let report = ingest::ingest(
         &data,
         base.as_ref(),
@@ -57,10 +72,11 @@ pub fn run(config: &RunConfig, statsd: &Statsd) -> anyhow::Result<ExitCode> {
         statsd,
     )?;
     for _ in 0..RACES_MAX {
-        let Some(plan) = build::build(&data, base.as_ref(), config.today, &config.build, statsd)?
+        let Some(plan) = build::build(&data, base.as_ref(), config.day(), &config.build, statsd)?
         else {
             publish::announce(&depot, config.now, &config.publish)?;
             if let Some(base) = &base {
+                publish::mend(&depot, base)?;
                 publish::clean_up(&data, &base.manifest, &base.ledger()?.batches()?)?;
                 log::info!(sequence = base.manifest.sequence;
                     "nothing new to publish; the depot holds snapshot {}", base.manifest.sequence);
@@ -105,7 +121,7 @@ pub fn ingest(config: &RunConfig, statsd: &Statsd) -> anyhow::Result<ExitCode> {
 pub fn build(config: &RunConfig, statsd: &Statsd) -> anyhow::Result<ExitCode> {
     let (data, depot) = open(config)?;
     let base = Base::fetch(&depot, &data)?;
-    build::build(&data, base.as_ref(), config.today, &config.build, statsd)?;
+    build::build(&data, base.as_ref(), config.day(), &config.build, statsd)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -366,7 +366,7 @@ fn a_file_beyond_the_share_of_rejected_rows_fails_and_the_others_are_published()
             assert_eq!(downloads["pip"], counted, "{what}");
             continue;
         }
-        let message = format!("{bad} of {total} rows are unreadable");
+        let message = format!("{bad} of {total} rows are rejected");
         run.fails_with(&message)
             .fails_with("--max-reject-share")
             .fails_with(&file);

@@ -195,6 +195,25 @@ fn a_last_line_cut_anywhere_is_counted_once_and_as_what_it_is() {
     }
 }
 
+/// A number that is cut is a smaller number: the rest of the line puts it right.
+#[test]
+fn counts_read_while_they_are_written_come_out_right() {
+    let first = "day,project,dimension,category,count\n2026-11-20,b,overall,with_mirrors,7\n";
+    let night = format!(
+        "{first}2026-11-20,a,overall,with_mirrors,1234\n2026-11-20,c,python_minor,3.12,56\n"
+    );
+    let whole = from_scratch(&night, &[]);
+    for cut in first.len()..night.len() {
+        let world = noon_and_night(Way::TwoRuns, &night[..cut], &night);
+        assert_eq!(
+            snapshot::segments(&world.depot()),
+            snapshot::segments(&whole.depot()),
+            "read at noon: {:?}",
+            &night[..cut]
+        );
+    }
+}
+
 #[test]
 fn a_batch_whose_end_another_compactor_counted_is_not_counted_again() {
     let events = sample(6);

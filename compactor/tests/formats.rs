@@ -135,6 +135,10 @@ impl std::io::Read for Pieces<'_> {
 struct Lines(Vec<String>);
 
 impl LineSink for Lines {
+    fn continued_line(&mut self, _number: u64, _bytes: &[u8], _counted_bytes: usize) {
+        panic!("nothing was counted before");
+    }
+
     fn restart(&mut self) {
         self.0.clear();
     }

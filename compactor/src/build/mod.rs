@@ -41,6 +41,19 @@ pub struct BuildConfig {
     pub max_categories: usize,
 }
 
+/// Longest step of `data_through` that a clock may make on its own when it
+/// would turn daily counts into history.
+const STEP_DAYS_MAX: i32 = 92;
+
+/// The run's day, and who says so.
+#[derive(Clone, Copy, Debug)]
+pub struct Today {
+    /// The day.
+    pub day: Day,
+    /// Whether a person has named it; the clock may be wrong.
+    pub is_given: bool,
+}
+
 /// Builds, and leaves a plan in the data folder. None when there is nothing to
 /// publish: the depot holds all that was counted.
 ///
@@ -51,7 +64,7 @@ pub struct BuildConfig {
 pub fn build(
     data: &DataDir,
     base: Option<&Base>,
-    today: Day,
+    today: Today,
     config: &BuildConfig,
     statsd: &Statsd,
 ) -> anyhow::Result<Option<Plan>> {
@@ -128,7 +141,7 @@ impl Shape {
     fn new(
         base: Option<&Base>,
         pending: &[Pending],
-        today: Day,
+        today: Today,
         config: &BuildConfig,
     ) -> anyhow::Result<Option<Self>> {
         let mut days = BTreeSet::new();
@@ -155,8 +168,19 @@ impl Shape {
         if days.is_empty() && pending.is_empty() {
             return Ok(None);
         }
-        let data_through = days.range(..today).next_back().copied();
+        let data_through = days.range(..today.day).next_back().copied();
         let plan = span_policy::plan(&days, data_through, config.daily_retention, &history_years);
+        if let Some(base) = base.filter(|_| !today.is_given) {
+            let is_new_history = plan.values().any(|range| {
+                range.kind == Kind::History && !history_years.contains(&range.first_day.ymd().0)
+            });
+            doubt_clock(
+                base.manifest.data_through,
+                data_through,
+                today.day,
+                is_new_history,
+            )?;
+        }
         let mut shape = Self {
             data_through,
             targets: Vec::new(),
@@ -206,6 +230,28 @@ impl Shape {
         }
         Ok(Some(shape))
     }
+}
+
+/// A clock that is behind must not take days out of the windows, and one that
+/// is ahead must not make history of daily counts.
+fn doubt_clock(
+    before: Option<Day>,
+    after: Option<Day>,
+    today: Day,
+    is_new_history: bool,
+) -> anyhow::Result<()> {
+    let Some(before) = before else { return Ok(()) };
+    ensure!(
+        after.is_some_and(|after| after >= before),
+        "by the clock today is {today}, but the depot's snapshot has data through {before}; \
+         mend the clock, or name the day with --today"
+    );
+    ensure!(
+        !is_new_history || after.is_none_or(|after| after.since(before) <= STEP_DAYS_MAX),
+        "data through {before} would become data through {after:?}, and daily counts would become history; \
+         if the clock and the input are right, name the day with --today {today}"
+    );
+    Ok(())
 }
 
 fn segment_builder(connection: &rusqlite::Connection) -> anyhow::Result<Option<String>> {

@@ -79,7 +79,7 @@ pub(super) fn read(
     let source = Source::open(input)?;
     let mut content = ContentReader::new(source, known, setting.line_bytes_max);
     let head = content.peek(HEAD_BYTES).context("read its beginning")?;
-    if head.is_empty() {
+    if head.len() < HEAD_BYTES && head.trim_ascii().is_empty() {
         content.reader().finish()?;
         return Ok(Outcome::Empty { left_bytes: 0 });
     }
@@ -103,29 +103,30 @@ pub(super) fn read(
     content
         .take_lines(&mut sink, |source| progress(source.consumed()))
         .context("it cannot be read to its end; it may be truncated")?;
-    let takes_last_line = match content.reader().finish()? {
-        Ending::Complete => true,
+    let ending = content.reader().finish()?;
+    let is_broken = ending != Ending::Grew && sink.is_broken(content.last_line());
+    let takes_last_line = match ending {
+        Ending::Complete => !is_broken,
         Ending::Grew => false,
         Ending::MaybeGrowing => sink.is_whole(content.last_line()),
     };
+    if is_broken {
+        sink.reject_last_line(content.line_number() + 1, content.last_line());
+    }
     let content = content.finish(takes_last_line, &mut sink);
     if content.left_bytes > 0 {
-        log::warn!(file = name, bytes = content.left_bytes;
-            "the last line has no end yet; left for a later run");
+        log::warn!(file = name, bytes = content.left_bytes, is_rejected = is_broken;
+            "the last line of {name} has no end; it is counted when a later run finds it complete");
     }
-    conclude(&content, sink, setting)
+    conclude(&content, sink, is_broken, setting)
 }
 
 fn conclude(
     content: &Content,
     sink: Sink<'_, '_>,
+    is_last_line_rejected: bool,
     setting: &Setting<'_>,
 ) -> anyhow::Result<Outcome> {
-    if content.length == 0 {
-        return Ok(Outcome::Empty {
-            left_bytes: content.left_bytes,
-        });
-    }
     let hash = content.hash.to_hex().to_string();
     if content
         .parent
@@ -136,16 +137,25 @@ fn conclude(
     let quarantine = sink.quarantine.finish(&hash)?;
     let tally = sink.counter.tally();
     let (rejected, claims) = (tally.rejected_sum(), tally.claims());
+    // A log that is read while it is written ends inside a line; only where
+    // there is nothing else does that fail the batch.
+    let spared = u64::from(is_last_line_rejected && claims > 1);
     // Divided, so that 29 of 100 are the share that 0.29 reads as.
-    if claims > 0 && rejected as f64 / claims as f64 > setting.max_reject_share {
+    let share = (rejected - spared) as f64 / (claims - spared).max(1) as f64;
+    if share > setting.max_reject_share {
         let kept = quarantine
             .map(|path| path.display().to_string())
             .unwrap_or_default();
         bail!(
-            "{rejected} of {claims} rows are unreadable, more than the share of {} that --max-reject-share \
+            "{rejected} of {claims} rows are rejected, more than the share of {} that --max-reject-share \
              allows; see {kept}",
             setting.max_reject_share
         );
+    }
+    if content.length == 0 {
+        return Ok(Outcome::Empty {
+            left_bytes: content.left_bytes,
+        });
     }
     let meta = BatchMeta {
         hash,
@@ -194,9 +204,43 @@ impl Sink<'_, '_> {
                 }
                 Err(_) => false,
             },
-            // Nothing shows that 12 is not the beginning of 123, but files of
-            // counts are written at once, not grown.
-            Format::Counts(_) => true,
+            // Nothing shows that 12 is not the beginning of 123; where it was,
+            // `continued_line` puts it right.
+            Format::Counts(header) => {
+                self.has_header || counts::is_readable(line, &header, &self.rules)
+            }
+        }
+    }
+
+    /// Whether an unfinished last line is unreadable as it stands. It is then
+    /// reported, but no part of the batch, since it may be the first half of
+    /// a line that is still being written.
+    fn is_broken(&self, bytes: &[u8]) -> bool {
+        if bytes.trim_ascii().is_empty() {
+            return false;
+        }
+        let Ok(line) = std::str::from_utf8(bytes) else {
+            return true;
+        };
+        match self.format {
+            Format::Bigquery => !bigquery::is_whole(line),
+            Format::Linehaul => linehaul::parse_line(&linehaul::expand_tabs(line)).is_err(),
+            Format::Counts(header) => {
+                !self.has_header && !counts::is_readable(line, &header, &self.rules)
+            }
+        }
+    }
+
+    fn reject_last_line(&mut self, number: u64, bytes: &[u8]) {
+        let verdict = match std::str::from_utf8(bytes) {
+            Ok(line) => self.verdict(line),
+            Err(error) => Reject::new("not-utf8", error.to_string()).into(),
+        };
+        if let Verdict::Rejected(mut reject) = verdict {
+            reject.detail.push_str(
+                " (the last line, without an end; counted when a later run finds it complete)",
+            );
+            self.reject(number, bytes, None, reject);
         }
     }
 
@@ -309,6 +353,31 @@ impl LineSink for Sink<'_, '_> {
                 None,
                 Reject::new("not-utf8", error.to_string()),
             ),
+        }
+    }
+
+    fn continued_line(&mut self, number: u64, bytes: &[u8], counted_bytes: usize) {
+        let verdict = match (self.format, std::str::from_utf8(bytes)) {
+            // What was counted of it cannot have changed: see `is_whole`.
+            (Format::Linehaul, _) => return,
+            (Format::Counts(header), Ok(line)) => match counts::count_rest(
+                line,
+                counted_bytes,
+                &header,
+                &mut self.rules,
+                &mut self.counter,
+            ) {
+                Ok(()) => return,
+                Err(reject) => reject.into(),
+            },
+            _ => Reject::new(
+                "torn-row",
+                format!("its first {counted_bytes} bytes were counted before as a whole row"),
+            )
+            .into(),
+        };
+        if let Some(reject) = self.counter.record(verdict) {
+            self.quarantine.add(self.name, number, bytes, None, &reject);
         }
     }
 

@@ -46,6 +46,8 @@ pub trait LineSink {
     fn restart(&mut self);
     /// A line without its newline. Numbers start at 1.
     fn line(&mut self, number: u64, bytes: &[u8]);
+    /// A line whose beginning was counted before as a whole line.
+    fn continued_line(&mut self, number: u64, bytes: &[u8], counted_bytes: usize);
     /// A line beyond the limit: its beginning and its length.
     fn long_line(&mut self, number: u64, head: &[u8], bytes: u64);
 }
@@ -168,6 +170,11 @@ impl<'k, R: Read> ContentReader<'k, R> {
         &self.pending
     }
 
+    /// The number of the last complete line.
+    pub fn line_number(&self) -> u64 {
+        self.line_number
+    }
+
     /// The reader, to ask how it ended.
     pub fn reader(&self) -> &R {
         &self.reader
@@ -225,6 +232,11 @@ impl<'k, R: Read> ContentReader<'k, R> {
                 } else {
                     sink.line(self.line_number, bytes);
                 }
+            } else if counted_to < block_start + (start + bytes.len()) as u64 {
+                let counted_bytes = counted_to - block_start - start as u64;
+                let counted_bytes =
+                    usize::try_from(counted_bytes).expect("it lies inside the line");
+                sink.continued_line(self.line_number, bytes, counted_bytes);
             }
             start = next;
         }
@@ -283,6 +295,11 @@ mod tests {
         }
         fn line(&mut self, number: u64, bytes: &[u8]) {
             self.0.push((number, bytes.to_vec()));
+        }
+        fn continued_line(&mut self, number: u64, bytes: &[u8], counted_bytes: usize) {
+            let text = String::from_utf8_lossy(bytes);
+            self.0
+                .push((number, format!("{text} after {counted_bytes}").into_bytes()));
         }
         fn long_line(&mut self, number: u64, _head: &[u8], bytes: u64) {
             self.0.push((number, format!("long {bytes}").into_bytes()));
@@ -366,7 +383,8 @@ mod tests {
         for (counted, bytes, expect) in [
             (&b"a\nb\n"[..], &b"a\nb\nc\n"[..], &[(3, "c")][..]),
             (b"a\nb", b"a\nb\nc\n", &[(3, "c")]),
-            (b"a\nb", b"a\nbx\nc\n", &[(3, "c")]),
+            (b"a\nb", b"a\nbx\nc\n", &[(2, "bx after 1"), (3, "c")]),
+            (b"a\nb", b"a\nb\r\nc\n", &[(3, "c")]),
             (b"a\nb\n", b"a\nb\n", &[]),
             (b"a\nb\n", b"a\nx\nc\n", &[(1, "a"), (2, "x"), (3, "c")]),
         ] {

@@ -43,69 +43,139 @@ pub fn count(line: &str, header: &Header, rules: &mut Rules<'_>, counter: &mut C
     }
 }
 
+/// Whether a line would count.
+pub fn is_readable(line: &str, header: &Header, rules: &Rules<'_>) -> bool {
+    Row::parse(line, header, rules).is_ok()
+}
+
+/// Counts what a line says beyond its beginning, which was counted before as a
+/// line of its own: a file read while it was being written can end inside the
+/// last number.
+///
+/// # Errors
+///
+/// `torn-row` when the beginning was another row than the line.
+pub fn count_rest(
+    line: &str,
+    counted_bytes: usize,
+    header: &Header,
+    rules: &mut Rules<'_>,
+    counter: &mut Counter,
+) -> Result<(), Reject> {
+    let torn = line
+        .get(..counted_bytes)
+        .map(|torn| Row::parse(torn, header, rules));
+    let whole = Row::parse(line, header, rules);
+    match (torn, whole) {
+        (Some(Ok(torn)), Ok(whole)) if torn.key() == whole.key() && torn.count <= whole.count => {
+            Row {
+                count: whole.count - torn.count,
+                ..whole
+            }
+            .count(counter);
+            Ok(())
+        }
+        _ => Err(Reject::new(
+            "torn-row",
+            format!("its first {counted_bytes} bytes were counted before as another row"),
+        )),
+    }
+}
+
 fn try_count(
     line: &str,
     header: &Header,
     rules: &mut Rules<'_>,
     counter: &mut Counter,
 ) -> Result<(), Reject> {
-    let fields =
-        Fields::split(line).ok_or_else(|| Reject::new("bad-csv", "quotes do not close"))?;
-    let width = fields.iter().count();
-    if width != header.width {
-        return Err(Reject::new(
-            "bad-csv",
-            format!("{width} fields, the header has {}", header.width),
-        ));
-    }
-    let field = |index: usize| fields.iter().nth(header.places[index]).unwrap_or_default();
-    let day: Day = field(0)
-        .parse()
-        .map_err(|_| Reject::new("bad-date", format!("{:?} is no day", field(0))))?;
-    rules.check_day(day)?;
-    let project = name::normalize(field(1)).ok_or_else(|| {
-        Reject::new("bad-project", format!("{:?} is no project name", field(1))).on(day)
-    })?;
-    let dimension = Dimension::from_name(field(2)).ok_or_else(|| {
-        let known: Vec<&str> = Dimension::ALL
-            .iter()
-            .map(|dimension| dimension.name())
-            .collect();
-        Reject::new(
-            "unknown-dimension",
-            format!("{:?} is none of {}", field(2), known.join(", ")),
-        )
-        .on(day)
-    })?;
-    let count: u64 = field(4)
-        .parse()
-        .ok()
-        .filter(|count| *count <= COUNT_MAX)
-        .ok_or_else(|| {
+    Row::parse(line, header, rules)?.count(counter);
+    Ok(())
+}
+
+/// A line, understood.
+struct Row {
+    day: Day,
+    project: String,
+    dimension: Dimension,
+    category: String,
+    count: u64,
+}
+
+impl Row {
+    fn parse(line: &str, header: &Header, rules: &Rules<'_>) -> Result<Self, Reject> {
+        let fields =
+            Fields::split(line).ok_or_else(|| Reject::new("bad-csv", "quotes do not close"))?;
+        let width = fields.iter().count();
+        if width != header.width {
+            return Err(Reject::new(
+                "bad-csv",
+                format!("{width} fields, the header has {}", header.width),
+            ));
+        }
+        let field = |index: usize| fields.iter().nth(header.places[index]).unwrap_or_default();
+        let day: Day = field(0)
+            .parse()
+            .map_err(|_| Reject::new("bad-date", format!("{:?} is no day", field(0))))?;
+        rules.check_day(day)?;
+        let project = name::normalize(field(1)).ok_or_else(|| {
+            Reject::new("bad-project", format!("{:?} is no project name", field(1))).on(day)
+        })?;
+        let dimension = Dimension::from_name(field(2)).ok_or_else(|| {
+            let known: Vec<&str> = Dimension::ALL
+                .iter()
+                .map(|dimension| dimension.name())
+                .collect();
+            let detail = format!("{:?} is none of {}", field(2), known.join(", "));
+            Reject::new("unknown-dimension", detail).on(day)
+        })?;
+        let count = digits(field(4))
+            .filter(|count| *count <= COUNT_MAX)
+            .ok_or_else(|| {
+                let detail = format!("{:?} is no count from 0 to {COUNT_MAX}", field(4));
+                Reject::new("bad-count", detail).on(day)
+            })?;
+        let sent = field(3);
+        let category = category(dimension, sent).ok_or_else(|| {
             Reject::new(
-                "bad-count",
-                format!("{:?} is no count from 0 to {COUNT_MAX}", field(4)),
+                "bad-category",
+                format!("{sent:?} is no category of {dimension}"),
             )
             .on(day)
         })?;
-    let sent = field(3);
-    let category = category(dimension, sent).ok_or_else(|| {
-        Reject::new(
-            "bad-category",
-            format!("{sent:?} is no category of {dimension}"),
-        )
-        .on(day)
-    })?;
-    if count == 0 {
-        return Ok(());
+        let (project, category) = (project.into_owned(), category.into_owned());
+        Ok(Self {
+            day,
+            project,
+            dimension,
+            category,
+            count,
+        })
     }
-    let project = counter.project(&project);
-    let is_download =
-        matches!(dimension, Dimension::Overall | Dimension::SideFiles) && category == WITH_MIRRORS;
-    let category = counter.category(&category);
-    counter.add(project, dimension, category, day, count);
-    counter.see_count(day, if is_download { count } else { 0 });
-    Ok(())
+
+    fn key(&self) -> (Day, &str, Dimension, &str) {
+        (self.day, &self.project, self.dimension, &self.category)
+    }
+
+    fn count(&self, counter: &mut Counter) {
+        if self.count == 0 {
+            return;
+        }
+        let is_download = matches!(self.dimension, Dimension::Overall | Dimension::SideFiles)
+            && self.category == WITH_MIRRORS;
+        let (project, category) = (
+            counter.project(&self.project),
+            counter.category(&self.category),
+        );
+        counter.add(project, self.dimension, category, self.day, self.count);
+        counter.see_count(self.day, if is_download { self.count } else { 0 });
+    }
+}
+
+/// Digits alone; a sign is none.
+fn digits(text: &str) -> Option<u64> {
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())?
 }
 
 fn category(dimension: Dimension, sent: &str) -> Option<std::borrow::Cow<'_, str>> {
@@ -273,6 +343,8 @@ mod tests {
             ("2026-11-20,a,system,linux,1", "bad-category"),
             ("2026-11-20,a,overall,with_mirrors,-1", "bad-count"),
             ("2026-11-20,a,overall,with_mirrors,1.5", "bad-count"),
+            ("2026-11-20,a,overall,with_mirrors,+1", "bad-count"),
+            ("2026-11-20,a,overall,with_mirrors,", "bad-count"),
             (
                 "2026-11-20,a,overall,with_mirrors,1000000000001",
                 "bad-count",
@@ -294,6 +366,31 @@ mod tests {
             check(HEADER, "2026-11-20,a,overall,with_mirrors,1000000000000").0,
             Verdict::Counted
         ));
+    }
+
+    #[test]
+    fn the_rest_of_a_torn_line_corrects_its_count() {
+        let tables = Tables::default();
+        let mut rules = Rules::new(&tables, "2026-11-21".parse().unwrap(), None);
+        let header = Header::parse(HEADER).unwrap();
+        let line = "2026-11-20,a,overall,with_mirrors,1234";
+        for (counted, expect) in [
+            (line.len() - 1, Some(1234 - 123)),
+            (line.len() - 3, Some(1234 - 1)),
+            (line.len() - 4, None),
+            (line.len() - 20, None),
+        ] {
+            let mut counter = Counter::default();
+            let done = count_rest(line, counted, &header, &mut rules, &mut counter);
+            let mut sum = None;
+            counter
+                .walk(|_, _, _, _, count| {
+                    sum = Some(count);
+                    Ok::<_, ()>(())
+                })
+                .unwrap();
+            assert_eq!((done.is_ok(), sum), (expect.is_some(), expect), "{counted}");
+        }
     }
 
     #[test]

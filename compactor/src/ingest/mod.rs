@@ -27,7 +27,7 @@ use crate::partial::{self, BatchMeta};
 use crate::progress::Progress;
 use batch::{Outcome, Setting};
 use content::{BatchHash, KnownContents};
-use source::Input;
+use source::{Input, is_plain_file};
 use tables::Tables;
 
 /// How rows are read.
@@ -79,10 +79,13 @@ pub fn ingest(
         line_bytes_max: config.line_bytes_max,
         quarantine_dir: data.quarantine(),
     };
-    // A log's older, shorter copy comes first, so that the longer one is
-    // recognised as the same log grown.
     let mut inputs: Vec<&Input> = inputs.iter().collect();
-    inputs.sort_by_key(|input| input.bytes());
+    // A log's older, shorter copy comes first, so that the longer one is
+    // recognised as the same log grown. Where the length of the content is not
+    // known beforehand, the order given holds.
+    if inputs.iter().all(|input| is_plain_file(input)) {
+        inputs.sort_by_key(|input| input.bytes());
+    }
     let mut progress = Progress::bytes("ingest", inputs.iter().map(|input| input.bytes()).sum());
     let mut report = IngestReport::default();
     for input in inputs {

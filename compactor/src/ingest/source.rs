@@ -18,6 +18,19 @@ enum Compression {
     Zstd,
 }
 
+/// First bytes that tell the compression.
+const MAGIC_BYTES: u64 = 4;
+
+impl Compression {
+    fn of(magic: &[u8]) -> Self {
+        match magic {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+}
+
 /// An input as named on the command line.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Input {
@@ -72,6 +85,18 @@ pub enum Ending {
     Grew,
 }
 
+/// Whether an input is a file whose content is as long as the file. One that
+/// cannot be looked at is not.
+pub fn is_plain_file(input: &Input) -> bool {
+    let Input::File(path) = input else {
+        return false;
+    };
+    let is_file = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    let mut magic = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MAGIC_BYTES).read_to_end(&mut magic));
+    is_file && read.is_ok() && Compression::of(&magic) == Compression::None
+}
+
 impl Source {
     /// Opens an input and tells its compression from its first bytes.
     ///
@@ -107,12 +132,8 @@ impl Source {
             consumed: Arc::clone(&consumed),
         };
         let mut magic = Vec::new();
-        (&mut raw).take(4).read_to_end(&mut magic)?;
-        let compression = match magic.as_slice() {
-            [0x1f, 0x8b, ..] => Compression::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd] => Compression::Zstd,
-            _ => Compression::None,
-        };
+        (&mut raw).take(MAGIC_BYTES).read_to_end(&mut magic)?;
+        let compression = Compression::of(&magic);
         let whole: Chain<Cursor<Vec<u8>>, Counted> = Cursor::new(magic).chain(raw);
         let buffered = BufReader::with_capacity(256 << 10, whole);
         let reader: Box<dyn Read> = match compression {

@@ -249,7 +249,7 @@ impl Watcher {
             since_seconds: now_seconds(),
         });
         if progress.logged_reason != reason {
-            log::error!(sequence:? = sequence, reason; "the current snapshot is refused");
+            log::error!(sequence = sequence.unwrap_or(0), reason; "the current snapshot is refused");
             progress.logged_reason = reason;
         }
     }

@@ -16,6 +16,9 @@ pub(super) fn bind(
     address: SocketAddr,
     count: usize,
 ) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
+    // Without sharing the port first: another process that listens there would
+    // otherwise get a part of the connections.
+    drop(socket(address)?);
     let first = listener(address)?;
     let bound = first.local_addr()?;
     let mut listeners = vec![first];
@@ -26,6 +29,22 @@ pub(super) fn bind(
 }
 
 fn listener(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = unbound(address)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// A socket that has the address for itself.
+fn socket(address: SocketAddr) -> io::Result<Socket> {
+    let socket = unbound(address)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+fn unbound(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -33,11 +52,7 @@ fn listener(address: SocketAddr) -> io::Result<TcpListener> {
     )?;
     // Connections of a process before may still be in TIME_WAIT.
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 /// Connections are file descriptors: takes as many as the process may have.
@@ -65,5 +80,6 @@ mod tests {
             assert_eq!(listener.local_addr().unwrap(), address);
         }
         assert!(bind("192.0.2.1:1".parse().unwrap(), 1).is_err());
+        assert!(bind(address, 1).is_err(), "another server has the address");
     }
 }
