@@ -237,6 +237,8 @@ impl Sink<'_, '_> {
             Err(error) => Reject::new("not-utf8", error.to_string()).into(),
         };
         if let Verdict::Rejected(mut reject) = verdict {
+            // It may count yet, so no day is told of it.
+            reject.day = None;
             reject.detail.push_str(
                 " (the last line, without an end; counted when a later run finds it complete)",
             );
