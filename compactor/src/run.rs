@@ -9,7 +9,7 @@ use espy_shared::telemetry::Statsd;
 use jiff::Timestamp;
 
 use crate::base::Base;
-use crate::build::{self, BuildConfig, Today, plan::Plan};
+use crate::build::{self, BuildConfig, clock::Today, plan::Plan};
 use crate::data::DataDir;
 use crate::depot::Depot;
 use crate::ingest::{self, IngestConfig, IngestReport, source::Input};

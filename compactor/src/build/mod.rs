@@ -3,6 +3,7 @@
 //! every segment at once; a segment whose days nothing has touched is reused.
 
 pub mod accumulate;
+pub mod clock;
 pub mod head_writer;
 pub mod plan;
 pub mod segment_file;
@@ -26,6 +27,7 @@ use crate::ledger::LedgerWriter;
 use crate::partial::{BatchMeta, PartialReader};
 use crate::progress::Progress;
 use accumulate::{AllProjects, Gather, Place, Places, bound, overflow_row};
+use clock::Today;
 use head_writer::{HeadWriter, ProjectSums, read_days};
 use plan::{Plan, Planned};
 use series_writer::SeriesWriter;
@@ -39,19 +41,6 @@ pub struct BuildConfig {
     pub daily_retention: u32,
     /// Categories of a bounded dimension that a project keeps in a segment.
     pub max_categories: usize,
-}
-
-/// Longest step of `data_through` that a clock may make on its own when it
-/// would turn daily counts into history.
-const STEP_DAYS_MAX: i32 = 92;
-
-/// The run's day, and who says so.
-#[derive(Clone, Copy, Debug)]
-pub struct Today {
-    /// The day.
-    pub day: Day,
-    /// Whether a person has named it; the clock may be wrong.
-    pub is_given: bool,
 }
 
 /// Builds, and leaves a plan in the data folder. None when there is nothing to
@@ -174,12 +163,7 @@ impl Shape {
             let is_new_history = plan.values().any(|range| {
                 range.kind == Kind::History && !history_years.contains(&range.first_day.ymd().0)
             });
-            doubt_clock(
-                base.manifest.data_through,
-                data_through,
-                today.day,
-                is_new_history,
-            )?;
+            clock::doubt(base, pending, data_through, today.day, is_new_history)?;
         }
         let mut shape = Self {
             data_through,
@@ -230,28 +214,6 @@ impl Shape {
         }
         Ok(Some(shape))
     }
-}
-
-/// A clock that is behind must not take days out of the windows, and one that
-/// is ahead must not make history of daily counts.
-fn doubt_clock(
-    before: Option<Day>,
-    after: Option<Day>,
-    today: Day,
-    is_new_history: bool,
-) -> anyhow::Result<()> {
-    let Some(before) = before else { return Ok(()) };
-    ensure!(
-        after.is_some_and(|after| after >= before),
-        "by the clock today is {today}, but the depot's snapshot has data through {before}; \
-         mend the clock, or name the day with --today"
-    );
-    ensure!(
-        !is_new_history || after.is_none_or(|after| after.since(before) <= STEP_DAYS_MAX),
-        "data through {before} would become data through {after:?}, and daily counts would become history; \
-         if the clock and the input are right, name the day with --today {today}"
-    );
-    Ok(())
 }
 
 fn segment_builder(connection: &rusqlite::Connection) -> anyhow::Result<Option<String>> {
