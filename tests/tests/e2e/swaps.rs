@@ -81,7 +81,11 @@ fn no_answer_fails_or_mixes_two_generations() {
             });
         }
     });
-    assert_eq!(handler.status()["sequence"], last);
+    // The status tells of a generation when every core has it, a moment after
+    // the first answers from it.
+    wait_for("the status to tell of the generation", || {
+        (handler.status()["sequence"] == last).then_some(())
+    });
     assert!(handler.status()["last_refusal"].is_null());
     world.assert_tags(&handler, last);
 }
