@@ -634,7 +634,9 @@ impl SmallDisk {
     }
 
     fn grow(&self) {
-        assert!(self.size("remount,", LARGE), "it can grow");
+        // Another mount at the same time can be in the way.
+        let has_grown = (0..20).any(|_| self.size("remount,", LARGE));
+        assert!(has_grown, "it can grow");
     }
 }
 
