@@ -1,6 +1,9 @@
 //! The command line as typed. Values are texts here; [`crate::config`] checks
 //! them all and reports every mistake at once.
 
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 use espy_shared::version;
 
@@ -12,6 +15,35 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// Parses a command line, setting aside flags that nobody knows, so that they
+/// are reported together with all other mistakes. Exits for help, version and
+/// what cannot be parsed at all.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> (Cli, Vec<String>) {
+    let mut args: Vec<OsString> = args.into_iter().collect();
+    let mut unknown = Vec::new();
+    loop {
+        let error = match Cli::try_parse_from(&args) {
+            Ok(cli) => return (cli, unknown),
+            Err(error) => error,
+        };
+        let flag = match error.get(ContextKind::InvalidArg) {
+            Some(ContextValue::String(flag)) if error.kind() == ErrorKind::UnknownArgument => {
+                flag.clone()
+            }
+            _ => error.exit(),
+        };
+        let is_it = |arg: &OsString| {
+            arg.to_str()
+                .is_some_and(|arg| arg == flag || arg.starts_with(&format!("{flag}=")))
+        };
+        let Some(place) = args.iter().position(is_it) else {
+            error.exit()
+        };
+        args.remove(place);
+        unknown.push(format!("{flag}: no such flag"));
+    }
 }
 
 /// A command.
@@ -207,6 +239,20 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn unknown_flags_are_set_aside() {
+        let line = "espy-compactor run --wat --nope=1 --data d x";
+        let (cli, unknown) = parse(line.split(' ').map(OsString::from));
+        assert_eq!(unknown, ["--wat: no such flag", "--nope: no such flag"]);
+        let Command::Run(args) = cli.command else {
+            panic!("it is run")
+        };
+        assert_eq!(
+            (args.files, args.step.data.as_deref()),
+            (vec!["x".to_owned()], Some("d"))
+        );
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use espy_compactor::cli::{Cli, Command};
+use espy_compactor::cli::{self, Cli, Command};
 use espy_compactor::config::{self, Signals};
 use espy_compactor::depot::Depot;
 use espy_compactor::{pull, run};
@@ -15,8 +14,12 @@ use jiff::Timestamp;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let (cli, mut unknown) = cli::parse(std::env::args_os());
     let now = Timestamp::now();
+    if !unknown.is_empty() {
+        unknown.extend(mistakes(&cli.command, now));
+        return wrong(&cli.command, &unknown);
+    }
     let done = match &cli.command {
         Command::Run(args) => {
             config::run(args, now).map(|(config, s)| work(&s, |statsd| run::run(&config, statsd)))
@@ -35,18 +38,32 @@ fn main() -> ExitCode {
             })
         }),
     };
-    done.unwrap_or_else(|mistakes| {
-        let mut command = <Cli as clap::CommandFactory>::command();
-        command.build();
-        let command = command
-            .find_subcommand_mut(cli.command.name())
-            .expect("the command was parsed");
-        let text = format!("{}\n", mistakes.join("\n"));
-        let _ = command
-            .error(clap::error::ErrorKind::ValueValidation, text)
-            .print();
-        ExitCode::from(USAGE)
-    })
+    done.unwrap_or_else(|mistakes| wrong(&cli.command, &mistakes))
+}
+
+/// What is wrong with the flags that are known.
+fn mistakes(command: &Command, now: Timestamp) -> Vec<String> {
+    match command {
+        Command::Run(args) | Command::Ingest(args) => config::run(args, now).err(),
+        Command::Build(args) | Command::Verify(args) | Command::Publish(args) => {
+            config::step(args, now).err()
+        }
+        Command::Pull(args) => config::pull(args).err(),
+    }
+    .unwrap_or_default()
+}
+
+fn wrong(command: &Command, mistakes: &[String]) -> ExitCode {
+    let mut program = <Cli as clap::CommandFactory>::command();
+    program.build();
+    let used = program
+        .find_subcommand_mut(command.name())
+        .expect("the command was parsed");
+    let text = format!("{}\n", mistakes.join("\n"));
+    let _ = used
+        .error(clap::error::ErrorKind::ValueValidation, text)
+        .print();
+    ExitCode::from(USAGE)
 }
 
 fn work(signals: &Signals, work: impl FnOnce(&Statsd) -> anyhow::Result<ExitCode>) -> ExitCode {

@@ -3,13 +3,11 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
-use espy_handler::config::{Cli, Command, Config};
+use espy_handler::config::Config;
 use espy_handler::server;
 
 fn main() -> ExitCode {
-    let Command::Serve(args) = Cli::parse().command;
-    let config = match Config::try_from(args) {
+    let config = match Config::from_command_line(std::env::args_os()) {
         Ok(config) => config,
         Err(mistakes) => {
             let _ = writeln!(std::io::stderr(), "{mistakes}");

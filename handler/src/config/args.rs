@@ -1,8 +1,10 @@
 //! Flags as typed. Values are texts here, so that all mistakes can be
 //! reported together.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
 
 /// Answers questions about Python package downloads from a local snapshot.
@@ -116,4 +118,33 @@ pub struct Args {
     /// File that receives the bound address, once it is bound.
     #[arg(long, env = "ESPY_PORT_FILE", value_name = "PATH")]
     pub(super) port_file: Option<PathBuf>,
+}
+
+/// Parses a command line, setting aside flags that nobody knows, so that they
+/// are reported together with all other mistakes. Exits for help, version and
+/// what cannot be parsed at all.
+pub(super) fn parse(args: impl IntoIterator<Item = OsString>) -> (Cli, Vec<String>) {
+    let mut args: Vec<OsString> = args.into_iter().collect();
+    let mut unknown = Vec::new();
+    loop {
+        let error = match Cli::try_parse_from(&args) {
+            Ok(cli) => return (cli, unknown),
+            Err(error) => error,
+        };
+        let flag = match error.get(ContextKind::InvalidArg) {
+            Some(ContextValue::String(flag)) if error.kind() == ErrorKind::UnknownArgument => {
+                flag.clone()
+            }
+            _ => error.exit(),
+        };
+        let is_it = |arg: &OsString| {
+            arg.to_str()
+                .is_some_and(|arg| arg == flag || arg.starts_with(&format!("{flag}=")))
+        };
+        let Some(place) = args.iter().position(is_it) else {
+            error.exit()
+        };
+        args.remove(place);
+        unknown.push(format!("{flag}: no such flag"));
+    }
 }

@@ -3,6 +3,7 @@
 mod args;
 mod memory;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -64,6 +65,27 @@ impl fmt::Display for Mistakes {
 }
 
 impl std::error::Error for Mistakes {}
+
+impl Config {
+    /// Reads a whole command line, the program's name first. Exits for help,
+    /// version and what cannot be parsed at all.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake, unknown flags first.
+    pub fn from_command_line(args: impl IntoIterator<Item = OsString>) -> Result<Self, Mistakes> {
+        let (cli, mut unknown) = args::parse(args);
+        let Command::Serve(args) = cli.command;
+        match Self::try_from(args) {
+            Ok(config) if unknown.is_empty() => Ok(config),
+            Ok(_) => Err(Mistakes(unknown)),
+            Err(Mistakes(known)) => {
+                unknown.extend(known);
+                Err(Mistakes(unknown))
+            }
+        }
+    }
+}
 
 impl TryFrom<Args> for Config {
     type Error = Mistakes;
@@ -228,6 +250,17 @@ mod tests {
             panic!("clap refuses {flags:?}");
         };
         Config::try_from(args)
+    }
+
+    #[test]
+    fn unknown_flags_are_reported_with_the_rest() {
+        let line = "espy-handler serve --wat --nope=1 --cores 0 --snapshots d";
+        let mistakes = Config::from_command_line(line.split(' ').map(OsString::from))
+            .unwrap_err()
+            .to_string();
+        for flag in ["--wat: ", "--nope: ", "--cores: "] {
+            assert!(mistakes.contains(flag), "{mistakes}");
+        }
     }
 
     #[test]
