@@ -195,6 +195,28 @@ fn a_last_line_cut_anywhere_is_counted_once_and_as_what_it_is() {
     }
 }
 
+/// What comes by a pipe has an end of its own, but may be the beginning of a
+/// log all the same.
+#[test]
+fn a_half_line_by_standard_input_is_counted_when_the_log_is_whole() {
+    let events = sample(7);
+    let night = rows(&events, Format::Ndjson);
+    let whole = from_scratch(&night, &[]);
+    let middle = night.len() / 2;
+    let line_end = middle + night[middle..].find('\n').expect("lines end") + 1;
+    for cut in [line_end, line_end - 1, line_end - 2, line_end - 40] {
+        let world = World::new();
+        world.run_with_input(&["-"], &night.as_bytes()[..cut]).ok();
+        let file = world.write("night", &night);
+        world.run(&[&file]).ok();
+        assert_eq!(
+            snapshot::segments(&world.depot()),
+            snapshot::segments(&whole.depot()),
+            "cut at {cut}"
+        );
+    }
+}
+
 /// A number that is cut is a smaller number: the rest of the line puts it right.
 #[test]
 fn counts_read_while_they_are_written_come_out_right() {
