@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use espy_shared::day::Day;
-use espy_shared::hash::{HashWriter, ObjectHash};
+use espy_shared::hash::{self, ObjectHash};
 use espy_shared::manifest::{Manifest, SegmentEntry};
 use espy_shared::segment::{self, HeadReader, Kind, SeriesReader};
 
@@ -149,13 +149,11 @@ pub fn cached(cache: &Path, hash: &ObjectHash) -> PathBuf {
 }
 
 fn is_intact(path: &Path, entry: &SegmentEntry) -> anyhow::Result<bool> {
-    let Ok(mut file) = File::open(path) else {
+    let Ok(file) = File::open(path) else {
         return Ok(false);
     };
     if file.metadata()?.len() != entry.raw_bytes {
         return Ok(false);
     }
-    let mut hasher = HashWriter::new(std::io::sink());
-    std::io::copy(&mut file, &mut hasher)?;
-    Ok(hasher.finish().1 == entry.sha256)
+    Ok(hash::of_file(path)?.0 == entry.sha256)
 }

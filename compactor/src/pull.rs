@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use espy_shared::files;
-use espy_shared::hash::{HashWriter, ObjectHash};
+use espy_shared::hash::{self, ObjectHash};
 use espy_shared::layout::{self, MANIFESTS_DIR, SEGMENTS_DIR};
 use espy_shared::manifest::{
     CURRENT_BYTES_MAX, Current, MANIFEST_BYTES_MAX, Manifest, SegmentEntry,
@@ -261,10 +261,5 @@ impl Host {
 }
 
 fn is_intact(path: &Path, entry: &SegmentEntry) -> bool {
-    let Ok(mut file) = File::open(path) else {
-        return false;
-    };
-    let mut hasher = HashWriter::new(std::io::sink());
-    std::io::copy(&mut file, &mut hasher).is_ok_and(|bytes| bytes == entry.raw_bytes)
-        && hasher.finish().1 == entry.sha256
+    hash::of_file(path).is_ok_and(|found| found == (entry.sha256, entry.raw_bytes))
 }

@@ -5,12 +5,11 @@
 //! segments, and over the partials and the base segments they replace.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 
 use anyhow::{Context, ensure};
 use espy_shared::day::Day;
 use espy_shared::dimension::{Dimension, WITH_MIRRORS, WITHOUT_MIRRORS};
-use espy_shared::hash::HashWriter;
+use espy_shared::hash;
 use espy_shared::manifest::SegmentEntry;
 use espy_shared::name::ALL;
 use espy_shared::segment::{self, HeadReader, Kind, SeriesReader};
@@ -105,10 +104,7 @@ pub fn verify(
 fn open(data: &DataDir, entry: &SegmentEntry) -> anyhow::Result<Connection> {
     let path = Plan::file(data, entry);
     let context = || format!("read back {}", path.display());
-    let mut hasher = HashWriter::new(std::io::sink());
-    std::io::copy(&mut File::open(&path).with_context(context)?, &mut hasher)
-        .with_context(context)?;
-    let (_, hash, bytes) = hasher.finish();
+    let (hash, bytes) = hash::of_file(&path).with_context(context)?;
     ensure!(
         hash == entry.sha256 && bytes == entry.raw_bytes,
         "{} is not what was written",

@@ -1,7 +1,9 @@
 //! SHA-256, by which objects and documents are named.
 
 use std::fmt;
+use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::str::FromStr;
 
 use data_encoding::HEXLOWER;
@@ -22,6 +24,18 @@ impl ObjectHash {
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
+}
+
+/// The hash and length of a file.
+///
+/// # Errors
+///
+/// As the file system has them.
+pub fn of_file(path: &Path) -> io::Result<(ObjectHash, u64)> {
+    let mut hasher = HashWriter::new(io::sink());
+    io::copy(&mut File::open(path)?, &mut hasher)?;
+    let (_, hash, bytes) = hasher.finish();
+    Ok((hash, bytes))
 }
 
 impl fmt::Display for ObjectHash {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use espy_shared::files;
-use espy_shared::hash::{HashWriter, ObjectHash};
+use espy_shared::hash::{self, ObjectHash};
 use espy_shared::manifest::SegmentEntry;
 use espy_shared::segment::{APPLICATION_ID, Identity, SCHEMA_VERSION};
 use rusqlite::{Connection, OpenFlags, params};
@@ -110,11 +110,8 @@ impl SegmentFile {
             .close()
             .map_err(|(_, error)| error)
             .with_context(|| format!("write {}", path.display()))?;
-        let mut file = File::open(&path)?;
-        file.sync_all()?;
-        let mut hasher = HashWriter::new(std::io::sink());
-        std::io::copy(&mut file, &mut hasher)?;
-        let (_, sha256, raw_bytes) = hasher.finish();
+        File::open(&path)?.sync_all()?;
+        let (sha256, raw_bytes) = hash::of_file(&path)?;
         let named = path.with_file_name(format!("{sha256}.sqlite"));
         files::install(&path, &named)?;
         Ok(Finished {

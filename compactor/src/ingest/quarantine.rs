@@ -16,7 +16,6 @@ pub struct Quarantine {
     dir: PathBuf,
     temporary: PathBuf,
     out: Option<BufWriter<File>>,
-    rows: u64,
     error: Option<std::io::Error>,
 }
 
@@ -43,7 +42,6 @@ impl Quarantine {
             dir: dir.to_owned(),
             temporary: dir.join(format!(".ingest.{}.tmp", std::process::id())),
             out: None,
-            rows: 0,
             error: None,
         }
     }
@@ -71,13 +69,11 @@ impl Quarantine {
         if let Err(error) = self.write(&entry) {
             self.error.get_or_insert(error);
         }
-        self.rows += 1;
     }
 
     /// Forgets all rows so far.
     pub fn reset(&mut self) {
         self.out = None;
-        self.rows = 0;
         let _ = fs::remove_file(&self.temporary);
     }
 

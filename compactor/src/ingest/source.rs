@@ -4,7 +4,7 @@
 use std::fs::{File, Metadata};
 use std::io::{self, BufReader, Chain, Cursor, Read, Take};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -196,11 +196,6 @@ impl Source {
             Ending::Complete
         })
     }
-
-    /// The path, where there is one.
-    pub fn path(&self) -> Option<&Path> {
-        self.origin.as_ref().map(|origin| origin.path.as_path())
-    }
 }
 
 impl Read for Source {
@@ -225,6 +220,7 @@ impl Read for Counted {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::path::Path;
 
     use super::*;
 

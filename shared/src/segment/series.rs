@@ -190,21 +190,6 @@ impl SeriesReader {
         &self.connection
     }
 
-    /// Whether the project has any count in this segment.
-    ///
-    /// # Errors
-    ///
-    /// `Sqlite`.
-    pub fn has_project(&self, project: &str) -> Result<bool, SegmentError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT 1 FROM project WHERE name = ?1")?;
-        Ok(statement
-            .query_row([project], |_| Ok(()))
-            .optional()?
-            .is_some())
-    }
-
     /// `(slot, dimension, sum over all projects)`, ascending.
     ///
     /// # Errors
