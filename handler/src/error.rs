@@ -21,6 +21,9 @@ pub enum RespondError {
     /// The route exists for other methods.
     #[error("the method is not allowed")]
     Method,
+    /// `*` is a target of OPTIONS only.
+    #[error("the target is for OPTIONS only")]
+    Asterisk,
     /// No snapshot has been loaded yet.
     #[error("no snapshot is loaded yet")]
     NotReady,
@@ -38,6 +41,7 @@ impl RespondError {
         match self {
             Self::NoRoute | Self::NoRows => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Asterisk => StatusCode::BAD_REQUEST,
             Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
             Self::Segment(_) | Self::Panic => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -48,6 +52,7 @@ impl RespondError {
         match self {
             Self::NoRoute | Self::NoRows => "404",
             Self::Method => "405",
+            Self::Asterisk => "400",
             Self::NotReady => "503 TEMPORARILY DISABLED",
             Self::Segment(_) | Self::Panic => "500",
         }

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    espy_shared::logging::start(config.log_format);
+    let _log = espy_shared::logging::start_queued(config.log_format);
     std::panic::set_hook(Box::new(|panic| log::error!("panic: {panic}")));
     config.log();
     match server::run(&config) {

@@ -29,6 +29,7 @@ pub(crate) fn now_seconds() -> i64 {
 #[derive(Debug)]
 pub struct ServiceState {
     is_ready: AtomicBool,
+    is_stopping: AtomicBool,
     started_seconds: i64,
     cores: usize,
     resident_limit_bytes: u64,
@@ -50,6 +51,13 @@ pub(crate) struct Refusal {
     pub(crate) sequence: Option<u64>,
     pub(crate) reason: String,
     pub(crate) since_seconds: i64,
+}
+
+/// What metrics tell of the snapshot.
+pub(crate) struct Served {
+    pub(crate) serving: Option<Arc<Facts>>,
+    pub(crate) resident_bytes: u64,
+    pub(crate) is_refusing: bool,
 }
 
 /// The document of `/status`.
@@ -88,6 +96,7 @@ impl ServiceState {
     pub fn new(cores: usize, resident_limit_bytes: u64, started_seconds: i64) -> Self {
         Self {
             is_ready: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
             started_seconds,
             cores,
             resident_limit_bytes,
@@ -97,12 +106,33 @@ impl ServiceState {
 
     /// Whether every core serves a verified snapshot, and goes on doing so.
     pub fn is_ready(&self) -> bool {
-        self.is_ready.load(Ordering::Relaxed)
+        self.is_ready.load(Ordering::Relaxed) && !self.is_stopping()
+    }
+
+    /// Whether the process has been asked to end: every answer is its
+    /// connection's last.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// What is served now.
+    pub(crate) fn served(&self) -> Served {
+        let seen = self.seen();
+        Served {
+            serving: seen.serving.clone(),
+            resident_bytes: seen.resident_bytes,
+            is_refusing: seen.refusal.is_some(),
+        }
+    }
+
+    /// Seconds since 1970 at which the process started.
+    pub(crate) fn started_seconds(&self) -> i64 {
+        self.started_seconds
     }
 
     /// From now on balancers should send nobody.
     pub(crate) fn set_stopping(&self) {
-        self.is_ready.store(false, Ordering::Relaxed);
+        self.is_stopping.store(true, Ordering::Relaxed);
     }
 
     /// Every core serves this.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 use statsd::Client;
+use statsd::client::Pipeline;
 
 /// Every metric that is sent, and nothing else. Names begin with the prefix
 /// `espy.` and the program.
@@ -28,6 +29,16 @@ pub enum Metric {
     SnapshotSequence,
     /// Days between `data_through` and today; alarm when above 2.
     SnapshotAgeDays,
+    /// Answers of a route.
+    RouteRequests(&'static str),
+    /// Answers of a route with a 5xx; alarm when above 0.
+    RouteErrors(&'static str),
+    /// Answers of a route that had been rendered before.
+    RouteCacheHits(&'static str),
+    /// Time to an answer of a route, milliseconds, sampled.
+    RouteWall(&'static str),
+    /// CPU time of an answer of a route, milliseconds, sampled.
+    RouteCpu(&'static str),
 }
 
 /// The stages of a daily run, one word each everywhere.
@@ -69,6 +80,11 @@ impl Metric {
             Metric::BatchesFailed => "batches.failed".into(),
             Metric::SnapshotSequence => "snapshot.sequence".into(),
             Metric::SnapshotAgeDays => "snapshot.age_days".into(),
+            Metric::RouteRequests(route) => format!("route.{route}.requests"),
+            Metric::RouteErrors(route) => format!("route.{route}.errors"),
+            Metric::RouteCacheHits(route) => format!("route.{route}.cache_hits"),
+            Metric::RouteWall(route) => format!("route.{route}.wall_ms"),
+            Metric::RouteCpu(route) => format!("route.{route}.cpu_ms"),
         }
     }
 }
@@ -89,6 +105,18 @@ impl Statsd {
                 log::warn!(address, error:% = error; "statsd cannot be reached; timings are not sent");
                 Self(None)
             }
+        }
+    }
+
+    /// Whether there is an address to send to.
+    pub fn is_resolved(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Sends what was gathered, in packets of [`PACKET_BYTES_MAX`].
+    pub fn send(&self, mut batch: Batch) {
+        if let Some(client) = &self.0 {
+            batch.0.send(client);
         }
     }
 
@@ -115,6 +143,40 @@ impl Statsd {
     }
 }
 
+/// Bytes of a packet with several metrics: with the headers of IP and UDP it
+/// fits every Ethernet.
+pub const PACKET_BYTES_MAX: usize = 1400;
+
+/// Metrics that are sent together.
+pub struct Batch(Pipeline);
+
+impl Default for Batch {
+    fn default() -> Self {
+        let mut pipeline = Pipeline::new();
+        pipeline.set_max_udp_size(PACKET_BYTES_MAX);
+        Self(pipeline)
+    }
+}
+
+impl Batch {
+    /// Adds a duration.
+    pub fn time(&mut self, metric: Metric, duration: Duration) {
+        self.0
+            .timer(&metric.name(), duration.as_secs_f64() * 1000.0);
+    }
+
+    /// Adds to a counter.
+    pub fn count(&mut self, metric: Metric, by: u64) {
+        // See `Statsd::count`.
+        self.0.count(&metric.name(), by as f64);
+    }
+
+    /// Sets a gauge.
+    pub fn gauge(&mut self, metric: Metric, value: f64) {
+        self.0.gauge(&metric.name(), value);
+    }
+}
+
 /// Measures one stage: wall time, and CPU time of the whole process.
 pub struct StageClock {
     stage: Stage,
@@ -132,15 +194,17 @@ impl StageClock {
         }
     }
 
+    /// Wall and CPU time so far.
+    pub fn elapsed(&self) -> (Duration, Duration) {
+        (self.wall.elapsed(), cpu_time().saturating_sub(self.cpu))
+    }
+
     /// Sends both times and returns the wall time in milliseconds, for the
     /// stage's log line.
     pub fn finish(self, statsd: &Statsd) -> u64 {
-        let wall = self.wall.elapsed();
+        let (wall, cpu) = self.elapsed();
         statsd.time(Metric::StageWall(self.stage), wall);
-        statsd.time(
-            Metric::StageCpu(self.stage),
-            cpu_time().saturating_sub(self.cpu),
-        );
+        statsd.time(Metric::StageCpu(self.stage), cpu);
         u64::try_from(wall.as_millis()).unwrap_or(u64::MAX)
     }
 }
@@ -178,6 +242,34 @@ mod tests {
         StageClock::start(Stage::Build).finish(&statsd);
         assert!(receive().starts_with("espy.compactor.build.wall_ms:"));
         assert!(receive().starts_with("espy.compactor.build.cpu_ms:"));
+    }
+
+    #[test]
+    fn batches_fill_packets() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .unwrap();
+        let statsd = Statsd::new(Some(&socket.local_addr().unwrap().to_string()), "handler");
+        assert!(statsd.is_resolved());
+        let mut batch = Batch::default();
+        for _ in 0..100 {
+            batch.time(Metric::RouteWall("status"), Duration::from_micros(1500));
+        }
+        statsd.send(batch);
+        let (mut lines, mut packets) = (0, 0);
+        let mut buffer = [0; 2000];
+        while lines < 100 {
+            let length = socket.recv(&mut buffer).unwrap();
+            assert!(length <= PACKET_BYTES_MAX);
+            let text = str::from_utf8(&buffer[..length]).unwrap();
+            for line in text.lines() {
+                assert_eq!(line, "espy.handler.route.status.wall_ms:1.5|ms");
+                lines += 1;
+            }
+            packets += 1;
+        }
+        assert_eq!((lines, packets), (100, 3));
     }
 
     #[test]

@@ -27,7 +27,7 @@ impl Handler {
         let mut command = program("espy-handler");
         command.arg("serve").arg("--snapshots").arg(snapshots);
         command.arg("--port-file").arg(&port);
-        command.args(["--listen=127.0.0.1:0", "--cores=2", "--poll-interval-ms=5"]);
+        command.args(["--listen=127.0.0.1:0", "--cores=2", "--poll-interval=5ms"]);
         command.arg("--log-format=json").args(flags);
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command.stderr(File::create(&log).expect("a log file"));

@@ -23,7 +23,8 @@ pub enum Command {
     Serve(Args),
 }
 
-/// Flags of `serve`. Of one given twice the last holds, so that a service's
+/// Flags of `serve`. TIME is `250ms`, `10s`, `2m` or a number of seconds, BYTES
+/// a number or `64KiB`, `8MiB`, `2GiB`. Of one given twice the last holds, so that a service's
 /// command line can be extended.
 #[derive(clap::Args, Debug)]
 #[command(args_override_self = true)]
@@ -55,21 +56,24 @@ pub struct Args {
     /// How often the folder is looked at for a new snapshot.
     #[arg(
         long,
-        env = "ESPY_POLL_INTERVAL_MS",
-        value_name = "MS",
-        default_value = "500"
+        env = "ESPY_POLL_INTERVAL",
+        value_name = "TIME",
+        default_value = "500ms"
     )]
-    pub(super) poll_interval_ms: String,
+    pub(super) poll_interval: String,
     /// Most bytes of segments in memory; a snapshot beyond it is refused
     /// [default: 80 % of the memory the process may use].
+    #[arg(long, env = "ESPY_RESIDENT_LIMIT", value_name = "BYTES")]
+    pub(super) resident_limit: Option<String>,
+    /// Most bytes of rendered answers that each core keeps; 0 keeps none.
     #[arg(
         long,
-        alias = "resident-limit",
-        env = "ESPY_RESIDENT_LIMIT_BYTES",
-        value_name = "BYTES"
+        env = "ESPY_CACHE_BYTES_MAX",
+        value_name = "BYTES",
+        default_value = "8MiB"
     )]
-    pub(super) resident_limit_bytes: Option<String>,
-    /// Most open connections on each core; one more is closed at once.
+    pub(super) cache_bytes_max: String,
+    /// Most open connections on each core; one more is turned away with a 503.
     #[arg(
         long,
         env = "ESPY_CONNECTIONS_MAX",
@@ -77,36 +81,109 @@ pub struct Args {
         default_value = "16384"
     )]
     pub(super) connections_max: String,
-    /// Most bytes of a request's header block.
+    /// Most requests on one connection; it is closed after the last.
+    #[arg(
+        long,
+        env = "ESPY_CONNECTION_REQUESTS_MAX",
+        value_name = "N",
+        default_value = "10000"
+    )]
+    pub(super) connection_requests_max: String,
+    /// Most bytes of a request's header block; beyond it 431.
     #[arg(
         long,
         env = "ESPY_HEADER_BYTES_MAX",
         value_name = "BYTES",
-        default_value = "16384"
+        default_value = "16KiB"
     )]
     pub(super) header_bytes_max: String,
-    /// How long a connection may take for a request's headers, and stay open
-    /// without a request.
+    /// Most header fields of a request; beyond it 431.
+    #[arg(
+        long,
+        env = "ESPY_HEADER_COUNT_MAX",
+        value_name = "N",
+        default_value = "100"
+    )]
+    pub(super) header_count_max: String,
+    /// Most bytes of a request's target; beyond it 414.
+    #[arg(
+        long,
+        env = "ESPY_TARGET_BYTES_MAX",
+        value_name = "BYTES",
+        default_value = "8000"
+    )]
+    pub(super) target_bytes_max: String,
+    /// Most bytes of a request's body, which is read and ignored; beyond it 413.
+    #[arg(
+        long,
+        env = "ESPY_BODY_BYTES_MAX",
+        value_name = "BYTES",
+        default_value = "16KiB"
+    )]
+    pub(super) body_bytes_max: String,
+    /// How long a request may take from its first byte to its last; beyond it
+    /// 408.
+    #[arg(
+        long,
+        env = "ESPY_HEADER_TIMEOUT",
+        value_name = "TIME",
+        default_value = "10s"
+    )]
+    pub(super) header_timeout: String,
+    /// How long a connection may stay open without a request.
     // Longer than the keep-alive of common balancers towards their servers
     // (nginx: 60 s), so that it is the balancer that closes.
     #[arg(
         long,
-        env = "ESPY_IDLE_TIMEOUT_S",
-        value_name = "S",
-        default_value = "75"
+        env = "ESPY_IDLE_TIMEOUT",
+        value_name = "TIME",
+        default_value = "75s"
     )]
-    pub(super) idle_timeout_s: String,
-    /// How long requests may take to finish after SIGTERM.
+    pub(super) idle_timeout: String,
+    /// How long a client may take nothing of its answer before it is closed.
     #[arg(
         long,
-        env = "ESPY_DRAIN_TIMEOUT_S",
-        value_name = "S",
-        default_value = "10"
+        env = "ESPY_WRITE_TIMEOUT",
+        value_name = "TIME",
+        default_value = "30s"
     )]
-    pub(super) drain_timeout_s: String,
+    pub(super) write_timeout: String,
+    /// How long after SIGTERM it goes on serving while `/readyz` says 503 and
+    /// balancers look elsewhere; a second SIGTERM ends the wait.
+    #[arg(
+        long,
+        env = "ESPY_DRAIN_DELAY",
+        value_name = "TIME",
+        default_value = "5s"
+    )]
+    pub(super) drain_delay: String,
+    /// How long requests may then take to finish.
+    #[arg(
+        long,
+        env = "ESPY_DRAIN_TIMEOUT",
+        value_name = "TIME",
+        default_value = "10s"
+    )]
+    pub(super) drain_timeout: String,
+    /// Logs one of so many answers, 0 none; server errors always.
+    #[arg(
+        long,
+        env = "ESPY_ACCESS_LOG_SAMPLE",
+        value_name = "N",
+        default_value = "1000"
+    )]
+    pub(super) access_log_sample: String,
     /// Where timings and gauges are sent.
     #[arg(long, env = "ESPY_STATSD", value_name = "HOST:PORT")]
     pub(super) statsd: Option<String>,
+    /// Sends the time of one of so many answers to statsd, 0 none.
+    #[arg(
+        long,
+        env = "ESPY_STATSD_SAMPLE",
+        value_name = "N",
+        default_value = "64"
+    )]
+    pub(super) statsd_sample: String,
     /// `human`, `json`, or `auto`: human on a terminal.
     #[arg(
         long,

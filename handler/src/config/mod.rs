@@ -2,11 +2,13 @@
 
 mod args;
 mod memory;
+mod units;
 
 use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,7 +19,18 @@ pub use args::{Args, Cli, Command};
 /// Cores that one process may be told to use.
 pub const CORES_MAX: usize = 1024;
 /// Least and most bytes of a request's header block; hyper takes no less.
-pub const HEADER_BYTES: std::ops::RangeInclusive<u64> = 8_192..=1_048_576;
+pub const HEADER_BYTES: RangeInclusive<u64> = 8_192..=1_048_576;
+/// Least and most bytes of a target; the engine refuses more by itself.
+pub const TARGET_BYTES: RangeInclusive<u64> = 64..=65_534;
+/// Most bytes of a body that can be allowed.
+pub const BODY_BYTES: u64 = 1 << 30;
+/// Most bytes of answers that a core can be told to keep.
+pub const CACHE_BYTES: u64 = 1 << 40;
+/// Times from a millisecond to a day.
+const TIMES: RangeInclusive<Duration> = Duration::from_millis(1)..=DAY;
+/// Times that may be none at all.
+const TIMES_OR_NONE: RangeInclusive<Duration> = Duration::ZERO..=DAY;
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Valid, with units in the names.
 #[derive(Clone, Debug)]
@@ -34,17 +47,36 @@ pub struct Config {
     pub poll_interval: Duration,
     /// Most bytes of segments in memory.
     pub resident_limit_bytes: u64,
+    /// Most bytes of rendered answers that each core keeps.
+    pub cache_bytes_max: u64,
     /// Most open connections on each core.
     pub connections_max: usize,
+    /// Most requests on one connection.
+    pub connection_requests_max: u64,
     /// Most bytes of a request's header block.
     pub header_bytes_max: usize,
-    /// How long a connection may take for a request's headers, and stay open
-    /// without a request.
+    /// Most header fields of a request.
+    pub header_count_max: usize,
+    /// Most bytes of a request's target.
+    pub target_bytes_max: usize,
+    /// Most bytes of a request's body, which nobody reads.
+    pub body_bytes_max: u64,
+    /// How long a request may take from its first byte to its last.
+    pub header_timeout: Duration,
+    /// How long a connection may stay open without a request.
     pub idle_timeout: Duration,
-    /// How long requests may take to finish after a stop was asked for.
+    /// How long a peer may take nothing of its answer.
+    pub write_timeout: Duration,
+    /// How long it goes on serving after a stop was asked for.
+    pub drain_delay: Duration,
+    /// How long requests may then take to finish.
     pub drain_timeout: Duration,
+    /// One of so many answers is logged; 0 logs none.
+    pub access_log_sample: u32,
     /// `host:port` of statsd.
     pub statsd: Option<String>,
+    /// The time of one of so many answers is sent to statsd; 0 sends none.
+    pub statsd_sample: u32,
     /// How log lines look.
     pub log_format: LogFormat,
     /// File that receives the bound address.
@@ -109,21 +141,40 @@ impl TryFrom<Args> for Config {
                 .map(|cores| cores.get().min(CORES_MAX) as u64)
                 .or(Some(1)),
         };
-        let resident_limit = match args.resident_limit_bytes {
-            Some(text) => checks.number("resident-limit-bytes", &text, 1..=u64::MAX),
+        let resident_limit = match args.resident_limit {
+            Some(text) => checks.bytes("resident-limit", &text, 1..=u64::MAX),
             None => checks.take(
-                "resident-limit-bytes",
+                "resident-limit",
                 memory::usable_bytes()
                     .map(|bytes| bytes / 5 * 4)
                     .ok_or_else(|| "memory cannot be told from /proc; give the limit".to_owned()),
             ),
         };
         let pypistats_days = checks.number("pypistats-days", &args.pypistats_days, 0..=100_000);
-        let poll = checks.number("poll-interval-ms", &args.poll_interval_ms, 1..=3_600_000);
+        let poll = checks.time("poll-interval", &args.poll_interval, TIMES);
+        let cache_bytes = checks.bytes("cache-bytes-max", &args.cache_bytes_max, 0..=CACHE_BYTES);
         let connections = checks.number("connections-max", &args.connections_max, 1..=1_000_000);
-        let header_bytes = checks.number("header-bytes-max", &args.header_bytes_max, HEADER_BYTES);
-        let idle = checks.number("idle-timeout-s", &args.idle_timeout_s, 1..=86_400);
-        let drain = checks.number("drain-timeout-s", &args.drain_timeout_s, 0..=86_400);
+        let connection_requests = checks.number(
+            "connection-requests-max",
+            &args.connection_requests_max,
+            1..=u64::MAX,
+        );
+        let header_bytes = checks.bytes("header-bytes-max", &args.header_bytes_max, HEADER_BYTES);
+        let header_count = checks.number("header-count-max", &args.header_count_max, 1..=10_000);
+        let target_bytes = checks.bytes("target-bytes-max", &args.target_bytes_max, TARGET_BYTES);
+        let body_bytes = checks.bytes("body-bytes-max", &args.body_bytes_max, 0..=BODY_BYTES);
+        let header_timeout = checks.time("header-timeout", &args.header_timeout, TIMES);
+        let idle_timeout = checks.time("idle-timeout", &args.idle_timeout, TIMES);
+        let write_timeout = checks.time("write-timeout", &args.write_timeout, TIMES);
+        let drain_delay = checks.time("drain-delay", &args.drain_delay, TIMES_OR_NONE);
+        let drain_timeout = checks.time("drain-timeout", &args.drain_timeout, TIMES_OR_NONE);
+        let samples = 0..=u64::from(u32::MAX / 2);
+        let access_log_sample = checks.number(
+            "access-log-sample",
+            &args.access_log_sample,
+            samples.clone(),
+        );
+        let statsd_sample = checks.number("statsd-sample", &args.statsd_sample, samples);
         let statsd = checks.take("statsd", statsd(args.statsd));
         let log_format = checks.take(
             "log-format",
@@ -142,13 +193,23 @@ impl TryFrom<Args> for Config {
                 listen: listen?,
                 cores: NonZeroUsize::new(usize::try_from(cores?).ok()?)?,
                 pypistats_days: u32::try_from(pypistats_days?).ok()?,
-                poll_interval: Duration::from_millis(poll?),
+                poll_interval: poll?,
                 resident_limit_bytes: resident_limit?,
+                cache_bytes_max: cache_bytes?,
                 connections_max: usize::try_from(connections?).ok()?,
+                connection_requests_max: connection_requests?,
                 header_bytes_max: usize::try_from(header_bytes?).ok()?,
-                idle_timeout: Duration::from_secs(idle?),
-                drain_timeout: Duration::from_secs(drain?),
+                header_count_max: usize::try_from(header_count?).ok()?,
+                target_bytes_max: usize::try_from(target_bytes?).ok()?,
+                body_bytes_max: body_bytes?,
+                header_timeout: header_timeout?,
+                idle_timeout: idle_timeout?,
+                write_timeout: write_timeout?,
+                drain_delay: drain_delay?,
+                drain_timeout: drain_timeout?,
+                access_log_sample: u32::try_from(access_log_sample?).ok()?,
                 statsd: statsd?,
+                statsd_sample: u32::try_from(statsd_sample?).ok()?,
                 log_format: log_format?,
                 port_file,
             })
@@ -166,12 +227,22 @@ impl Config {
             listen:% = self.listen,
             cores = self.cores.get(),
             pypistats_days = self.pypistats_days,
-            poll_interval_ms = u64::try_from(self.poll_interval.as_millis()).unwrap_or(u64::MAX),
+            poll_interval:? = self.poll_interval,
             resident_limit_bytes = self.resident_limit_bytes,
+            cache_bytes_max = self.cache_bytes_max,
             connections_max = self.connections_max,
+            connection_requests_max = self.connection_requests_max,
             header_bytes_max = self.header_bytes_max,
-            idle_timeout_s = self.idle_timeout.as_secs(),
-            drain_timeout_s = self.drain_timeout.as_secs(),
+            header_count_max = self.header_count_max,
+            target_bytes_max = self.target_bytes_max,
+            body_bytes_max = self.body_bytes_max,
+            header_timeout:? = self.header_timeout,
+            idle_timeout:? = self.idle_timeout,
+            write_timeout:? = self.write_timeout,
+            drain_delay:? = self.drain_delay,
+            drain_timeout:? = self.drain_timeout,
+            access_log_sample = self.access_log_sample,
+            statsd_sample = self.statsd_sample,
             statsd = self.statsd.as_deref().unwrap_or("none");
             "configuration"
         );
@@ -191,12 +262,7 @@ impl Checks {
             .ok()
     }
 
-    fn number(
-        &mut self,
-        flag: &str,
-        text: &str,
-        range: std::ops::RangeInclusive<u64>,
-    ) -> Option<u64> {
+    fn number(&mut self, flag: &str, text: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let value = text
             .parse()
             .ok()
@@ -204,6 +270,37 @@ impl Checks {
             .ok_or_else(|| {
                 format!(
                     "{text:?} is no whole number from {} to {}",
+                    range.start(),
+                    range.end()
+                )
+            });
+        self.take(flag, value)
+    }
+
+    fn bytes(&mut self, flag: &str, text: &str, range: RangeInclusive<u64>) -> Option<u64> {
+        let value = units::bytes(text)
+            .filter(|bytes| range.contains(bytes))
+            .ok_or_else(|| {
+                format!(
+                    "{text:?} is no size such as 65536, 64KiB or 8MiB from {} to {} bytes",
+                    range.start(),
+                    range.end()
+                )
+            });
+        self.take(flag, value)
+    }
+
+    fn time(
+        &mut self,
+        flag: &str,
+        text: &str,
+        range: RangeInclusive<Duration>,
+    ) -> Option<Duration> {
+        let value = units::duration(text)
+            .filter(|time| range.contains(time))
+            .ok_or_else(|| {
+                format!(
+                    "{text:?} is no time such as 250ms, 10s or 2m from {:?} to {:?}",
                     range.start(),
                     range.end()
                 )
@@ -280,12 +377,22 @@ mod tests {
             "--listen=localhost",
             "--cores=0",
             "--pypistats-days=-1",
-            "--poll-interval-ms=0",
-            "--resident-limit-bytes=lots",
+            "--poll-interval=0",
+            "--resident-limit=lots",
+            "--cache-bytes-max=-1",
             "--connections-max=0",
+            "--connection-requests-max=0",
             "--header-bytes-max=100",
-            "--idle-timeout-s=x",
-            "--drain-timeout-s=",
+            "--header-count-max=0",
+            "--target-bytes-max=1",
+            "--body-bytes-max=2GiB",
+            "--header-timeout=0",
+            "--idle-timeout=x",
+            "--write-timeout=25h",
+            "--drain-delay=never",
+            "--drain-timeout=",
+            "--access-log-sample=0.5",
+            "--statsd-sample=all",
             "--statsd=nonsense",
             "--log-format=xml",
         ])
@@ -296,12 +403,22 @@ mod tests {
             "listen",
             "cores",
             "pypistats-days",
-            "poll-interval-ms",
-            "resident-limit-bytes",
+            "poll-interval",
+            "resident-limit",
+            "cache-bytes-max",
             "connections-max",
+            "connection-requests-max",
             "header-bytes-max",
-            "idle-timeout-s",
-            "drain-timeout-s",
+            "header-count-max",
+            "target-bytes-max",
+            "body-bytes-max",
+            "header-timeout",
+            "idle-timeout",
+            "write-timeout",
+            "drain-delay",
+            "drain-timeout",
+            "access-log-sample",
+            "statsd-sample",
             "statsd",
             "log-format",
         ] {

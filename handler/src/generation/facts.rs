@@ -1,5 +1,8 @@
 //! What all cores know of a snapshot, worked out once when it is loaded.
 
+use std::time::{Duration, UNIX_EPOCH};
+
+use http::HeaderValue;
 use jiff::Timestamp;
 
 use espy_shared::day::Day;
@@ -10,6 +13,9 @@ use espy_shared::segment::Kind;
 use super::load::LoadError;
 use crate::respond::TagSeed;
 
+/// The end of the year 9999.
+const HTTP_SECONDS_MAX: u64 = 253_402_300_799;
+
 /// The manifest, and what follows from it for answers.
 #[derive(Debug)]
 pub struct Facts {
@@ -17,6 +23,7 @@ pub struct Facts {
     document: ObjectHash,
     published_seconds: i64,
     next_expected_seconds: i64,
+    last_modified: HeaderValue,
     window: Option<(Day, Day)>,
     dates: Box<[[u8; 10]]>,
     head_seed: TagSeed,
@@ -57,8 +64,10 @@ impl Facts {
             .iter()
             .flat_map(|(first, last)| [first.number(), last.number()])
             .collect();
+        let published_seconds = seconds("published_at", &manifest.published_at)?;
         Ok(Self {
-            published_seconds: seconds("published_at", &manifest.published_at)?,
+            published_seconds,
+            last_modified: http_date(published_seconds),
             next_expected_seconds: seconds("next_expected", &manifest.next_expected)?,
             window,
             dates,
@@ -87,6 +96,11 @@ impl Facts {
     /// Seconds since 1970 at which a newer snapshot should be there.
     pub fn next_expected_seconds(&self) -> i64 {
         self.next_expected_seconds
+    }
+
+    /// When it was published, as HTTP writes times.
+    pub(crate) fn last_modified(&self) -> &HeaderValue {
+        &self.last_modified
     }
 
     /// First and last day that the pypistats routes show.
@@ -132,6 +146,13 @@ fn window(manifest: &Manifest, pypistats_days: u32) -> Option<(Day, Day)> {
     (first <= last).then_some((first, last))
 }
 
+/// Times that HTTP cannot write are shown as the nearest that it can.
+fn http_date(seconds: i64) -> HeaderValue {
+    let seconds = u64::try_from(seconds).unwrap_or(0).min(HTTP_SECONDS_MAX);
+    let time = UNIX_EPOCH + Duration::from_secs(seconds);
+    HeaderValue::try_from(httpdate::fmt_http_date(time)).expect("dates are printable")
+}
+
 fn date(day: Day) -> [u8; 10] {
     let text = day.to_string();
     text.as_bytes()
@@ -144,6 +165,7 @@ mod tests {
     use espy_shared::segment::SCHEMA_VERSION;
 
     use super::*;
+    use crate::respond::Coding;
 
     fn manifest(data_through: Option<&str>, spans: &[(&str, &str)]) -> Manifest {
         let entry = |kind, days: Option<(&str, &str)>| SegmentEntry {
@@ -228,7 +250,7 @@ mod tests {
         let tag = |data_through, spans: &[(&str, &str)], days| {
             facts(manifest(Some(data_through), spans), days)
                 .daily_seed()
-                .tag(&["overall", "pip"])
+                .tag(Coding::Identity, &["overall", "pip"])
         };
         let spans = [("2026-01-01", "2026-01-31"), ("2026-02-01", "2026-02-05")];
         let base = tag("2026-02-05", &spans, 5);
@@ -236,6 +258,18 @@ mod tests {
         assert_ne!(base, tag("2026-02-04", &spans, 5));
         assert_ne!(base, tag("2026-02-05", &spans, 6));
         assert_ne!(base, tag("2026-02-05", &[("2026-02-01", "2026-02-06")], 5));
+    }
+
+    #[test]
+    fn http_dates() {
+        for (seconds, text) in [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (1_763_686_800, "Fri, 21 Nov 2025 01:00:00 GMT"),
+            (i64::MIN, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (i64::MAX, "Fri, 31 Dec 9999 23:59:59 GMT"),
+        ] {
+            assert_eq!(http_date(seconds), text);
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use espy_shared::segment::{HeadReader, Identity, Kind, SegmentError, SeriesReade
 
 use super::{CoreGeneration, Facts};
 use crate::image::{Held, Image, ImageError};
+use crate::respond::Kept;
 
 /// Dimensions whose statements are prepared before the first request.
 const WARM: [Dimension; 4] = [
@@ -73,7 +74,7 @@ pub enum LoadError {
     /// More than the process may hold.
     #[error(
         "the snapshot has {snapshot} bytes; with the one still served {needed} bytes would be \
-         in memory, more than the limit of {limit} (--resident-limit-bytes)"
+         in memory, more than the limit of {limit} (--resident-limit)"
     )]
     ResidentLimit {
         /// Bytes of the snapshot.
@@ -108,10 +109,21 @@ pub enum LoadError {
 #[derive(Debug)]
 pub struct Loader {
     dir: PathBuf,
-    cores: NonZeroUsize,
-    resident_limit_bytes: u64,
-    pypistats_days: u32,
+    options: LoaderOptions,
     opened: HashMap<ObjectHash, Opened>,
+}
+
+/// How snapshots are opened.
+#[derive(Clone, Copy, Debug)]
+pub struct LoaderOptions {
+    /// Serving threads, each with readers of its own.
+    pub cores: NonZeroUsize,
+    /// Most bytes of segments in memory.
+    pub resident_limit_bytes: u64,
+    /// Days that the pypistats routes show; 0 shows all that is kept.
+    pub pypistats_days: u32,
+    /// Most bytes of rendered answers that each core keeps.
+    pub cache_bytes_max: u64,
 }
 
 /// A segment in memory: the reader from which those of the cores are made.
@@ -130,17 +142,10 @@ enum Reader {
 
 impl Loader {
     /// For the snapshot folder `dir`.
-    pub fn new(
-        dir: &Path,
-        cores: NonZeroUsize,
-        resident_limit_bytes: u64,
-        pypistats_days: u32,
-    ) -> Self {
+    pub fn new(dir: &Path, options: LoaderOptions) -> Self {
         Self {
             dir: dir.to_path_buf(),
-            cores,
-            resident_limit_bytes,
-            pypistats_days,
+            options,
             opened: HashMap::new(),
         }
     }
@@ -199,12 +204,12 @@ impl Loader {
         document: ObjectHash,
     ) -> Result<Vec<CoreGeneration>, LoadError> {
         self.check_limit(&manifest.segments)?;
-        let facts = Facts::new(manifest, document, self.pypistats_days)?;
+        let facts = Facts::new(manifest, document, self.options.pypistats_days)?;
         for entry in &facts.manifest().segments {
             self.open(entry)?;
         }
         let facts = Arc::new(facts);
-        (0..self.cores.get())
+        (0..self.options.cores.get())
             .map(|_| self.generation(&facts))
             .collect()
     }
@@ -224,11 +229,11 @@ impl Loader {
             .iter()
             .filter(|entry| !self.opened.contains_key(&entry.sha256))
             .fold(self.resident_bytes(), sum);
-        if needed > self.resident_limit_bytes {
+        if needed > self.options.resident_limit_bytes {
             return Err(LoadError::ResidentLimit {
                 snapshot: segments.iter().fold(0, sum),
                 needed,
-                limit: self.resident_limit_bytes,
+                limit: self.options.resident_limit_bytes,
             });
         }
         Ok(())
@@ -280,6 +285,7 @@ impl Loader {
             facts: Arc::clone(facts),
             head: head.expect("a manifest begins with its head"),
             series,
+            kept: Kept::new(self.options.cache_bytes_max),
         })
     }
 }

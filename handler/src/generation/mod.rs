@@ -12,10 +12,11 @@ use espy_shared::segment::{HeadReader, Kind, SegmentError, SeriesReader};
 use std::sync::Arc;
 
 use crate::image::Held;
+use crate::respond::Kept;
 
 pub(crate) use daily::DailyTable;
 pub use facts::Facts;
-pub use load::{LoadError, Loader};
+pub use load::{LoadError, Loader, LoaderOptions};
 pub(crate) use watch::{Swap, Watcher};
 
 /// One core's readers of one snapshot. Immutable; swapped as a whole.
@@ -25,6 +26,8 @@ pub struct CoreGeneration {
     head: Held<HeadReader>,
     /// Spans and histories by first day.
     series: Vec<Held<SeriesReader>>,
+    /// What was answered from it goes when it goes.
+    kept: Kept,
 }
 
 impl CoreGeneration {
@@ -36,6 +39,11 @@ impl CoreGeneration {
     /// Its head.
     pub fn head(&self) -> &HeadReader {
         &self.head
+    }
+
+    /// What this core has answered from it.
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.kept
     }
 
     /// The daily spans that hold any of these days, by first day.

@@ -17,17 +17,16 @@ use espy_shared::files;
 use espy_shared::hash::ObjectHash;
 use espy_shared::layout;
 use espy_shared::manifest::{CURRENT_BYTES_MAX, Current, Manifest};
-use espy_shared::telemetry::{Metric, Stage, StageClock, Statsd};
+use espy_shared::telemetry::{Stage, StageClock};
 
 use super::{CoreGeneration, Facts, LoadError, Loader};
 use crate::error::chain;
+use crate::signals::Report;
 use crate::state::{Refusal, ServiceState, now_seconds};
 
 /// Longest time between two tries of a refused snapshot. A try may hash all
 /// of it, so they begin at the poll interval and double.
 const RETRY_MAX: Duration = Duration::from_secs(30);
-/// How often gauges are sent, so that age grows while nothing happens.
-const GAUGE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A core's new readers, and where its old ones go: they are closed and their
 /// memory returned on the watcher's thread, not while requests wait.
@@ -43,7 +42,8 @@ pub(crate) struct Watcher {
     pub(crate) loader: Loader,
     pub(crate) cores: Vec<Sender<Swap>>,
     pub(crate) state: Arc<ServiceState>,
-    pub(crate) statsd: Statsd,
+    /// Where timings go; none when nobody wants them.
+    pub(crate) reports: Option<std::sync::mpsc::SyncSender<Report>>,
 }
 
 /// What the last look at the folder led to.
@@ -87,13 +87,8 @@ impl Watcher {
     /// Looks again and again until `stop` is dropped.
     pub(crate) fn run(mut self, stop: &Receiver<()>) {
         let mut progress = Progress::default();
-        let mut gauged: Option<Instant> = None;
         loop {
             self.poll(&mut progress);
-            if gauged.is_none_or(|at| at.elapsed() >= GAUGE_INTERVAL) {
-                gauged = Some(Instant::now());
-                self.gauge(progress.serving.as_deref());
-            }
             match stop.recv_timeout(self.poll_interval) {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
@@ -194,21 +189,23 @@ impl Watcher {
         let facts = (generations.first()).map(|generation| Arc::clone(&generation.facts));
         self.swap(generations);
         self.loader.keep_only(facts.as_deref());
-        let duration_ms = clock.finish(&self.statsd);
+        let (wall, cpu) = clock.elapsed();
+        if let Some(reports) = &self.reports {
+            let _ = reports.try_send(Report::Load { wall, cpu });
+        }
         if let Some(facts) = &facts {
             log::info!(
                 sequence = facts.manifest().sequence,
                 data_through:% = text(facts.manifest().data_through),
                 segments = facts.manifest().segments.len(),
                 segment_bytes = facts.segment_bytes(),
-                duration_ms;
+                duration_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
                 "load: serving snapshot {}", facts.manifest().sequence
             );
         }
         progress.serving = facts;
         self.state
             .set_serving(progress.serving.clone(), self.loader.resident_bytes());
-        self.gauge(progress.serving.as_deref());
         Ok(())
     }
 
@@ -251,22 +248,6 @@ impl Watcher {
         if progress.logged_reason != reason {
             log::error!(sequence = sequence.unwrap_or(0), reason; "the current snapshot is refused");
             progress.logged_reason = reason;
-        }
-    }
-
-    fn gauge(&self, facts: Option<&Facts>) {
-        let Some(facts) = facts else {
-            return;
-        };
-        // Gauges are floats; a sequence is far below 2^53.
-        let sequence = facts.manifest().sequence as f64;
-        self.statsd.gauge(Metric::SnapshotSequence, sequence);
-        if let (Some(day), Ok(today)) = (
-            facts.manifest().data_through,
-            Day::from_seconds(now_seconds()),
-        ) {
-            self.statsd
-                .gauge(Metric::SnapshotAgeDays, f64::from(today.since(day)));
         }
     }
 }

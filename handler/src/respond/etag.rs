@@ -6,6 +6,8 @@ use sha2::{Digest, Sha256};
 
 use espy_shared::hash::ObjectHash;
 
+use super::coding::Coding;
+
 /// Goes up whenever the same question to the same segments gets other bytes.
 const FORMAT: u8 = 1;
 /// Bytes of hash in a tag: 128 bits, no two answers meet by chance.
@@ -31,11 +33,16 @@ impl TagSeed {
         Self(hasher.finalize().into())
     }
 
-    /// The tag of the answer to a question, given in its one spelling as
-    /// parts. Lengths keep the parts apart, whatever they hold.
-    pub(crate) fn tag(&self, question: &[&str]) -> EntityTag {
+    /// The tag of the answer to a question in a coding, the question given in
+    /// its one spelling as parts. Lengths keep the parts apart, whatever they
+    /// hold.
+    pub(crate) fn tag(&self, coding: Coding, question: &[&str]) -> EntityTag {
         let mut hasher = Sha256::new();
         hasher.update(self.0);
+        hasher.update([match coding {
+            Coding::Identity => 0,
+            Coding::Gzip => 1,
+        }]);
         for part in question {
             hasher.update((part.len() as u64).to_le_bytes());
             hasher.update(part);
@@ -98,7 +105,7 @@ mod tests {
 
     #[test]
     fn matching() {
-        let tag = seed(b"x", &[]).tag(&["recent", "pip"]);
+        let tag = seed(b"x", &[]).tag(Coding::Identity, &["recent", "pip"]);
         let text = String::from_utf8(tag.0.to_vec()).unwrap();
         for (values, expect) in [
             (vec![], Match::None),
@@ -123,12 +130,13 @@ mod tests {
     #[test]
     fn different_sources_and_questions_differ() {
         let tags = [
-            seed(b"x", &[]).tag(&["recent", "pip", ""]),
-            seed(b"y", &[]).tag(&["recent", "pip", ""]),
-            seed(b"x", &[1]).tag(&["recent", "pip", ""]),
-            seed(b"x", &[]).tag(&["overall", "pip", ""]),
-            seed(b"x", &[]).tag(&["recent", "pip", "day"]),
-            seed(b"x", &[]).tag(&["recent", "", "pip"]),
+            seed(b"x", &[]).tag(Coding::Identity, &["recent", "pip", ""]),
+            seed(b"y", &[]).tag(Coding::Identity, &["recent", "pip", ""]),
+            seed(b"x", &[1]).tag(Coding::Identity, &["recent", "pip", ""]),
+            seed(b"x", &[]).tag(Coding::Identity, &["overall", "pip", ""]),
+            seed(b"x", &[]).tag(Coding::Identity, &["recent", "pip", "day"]),
+            seed(b"x", &[]).tag(Coding::Identity, &["recent", "", "pip"]),
+            seed(b"x", &[]).tag(Coding::Gzip, &["recent", "pip", ""]),
         ];
         for (index, tag) in tags.iter().enumerate() {
             assert!(!tags[..index].contains(tag), "{index}");

@@ -1,12 +1,19 @@
 //! Headers that many answers share.
 
+use data_encoding::HEXLOWER;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, HeaderName, VARY,
+    ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, HeaderName, LAST_MODIFIED, VARY,
 };
 use http::{HeaderMap, HeaderValue};
 
-use crate::generation::Facts;
+use crate::generation::CoreGeneration;
+
+/// Headers of an answer with data, at most; so many have room at once.
+pub(super) const COUNT: usize = 10;
+
+/// Of error bodies, as pypistats.org has them.
+pub(super) const HTML: &str = "text/html; charset=utf-8";
 
 /// For answers about this very moment.
 pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -22,17 +29,36 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest request id that is taken over.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
+/// For how long a cache may show an answer that is no longer fresh while it
+/// asks for the new one: nobody waits for the first read after a snapshot.
+const STALE_WHILE_REVALIDATE_SECONDS: i64 = 600;
+/// For how long it may when nobody answers: numbers of last week are better
+/// than none.
+const STALE_IF_ERROR_SECONDS: i64 = 7 * 24 * 3600;
+
 /// `Cache-Control` until the next snapshot is expected, and `Vary`.
-pub(super) fn put_fresh(headers: &mut HeaderMap, facts: &Facts, now_seconds: i64) {
-    let text = format!(
-        "public, max-age={}",
-        fresh_seconds(facts.next_expected_seconds(), now_seconds)
-    );
+pub(super) fn put_fresh(headers: &mut HeaderMap, generation: &CoreGeneration, now_seconds: i64) {
     headers.insert(
         CACHE_CONTROL,
-        HeaderValue::try_from(text).expect("a number is printable"),
+        generation.kept().fresh(now_seconds, || {
+            fresh(generation.facts().next_expected_seconds(), now_seconds)
+        }),
     );
     headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+}
+
+fn fresh(next_expected_seconds: i64, now_seconds: i64) -> HeaderValue {
+    HeaderValue::try_from(format!(
+        "public, max-age={}, stale-while-revalidate={STALE_WHILE_REVALIDATE_SECONDS}, \
+         stale-if-error={STALE_IF_ERROR_SECONDS}",
+        fresh_seconds(next_expected_seconds, now_seconds)
+    ))
+    .expect("numbers are printable")
+}
+
+/// When the data was published.
+pub(super) fn put_modified(headers: &mut HeaderMap, generation: &CoreGeneration) {
+    headers.insert(LAST_MODIFIED, generation.facts().last_modified().clone());
 }
 
 fn fresh_seconds(next_expected_seconds: i64, now_seconds: i64) -> i64 {
@@ -61,8 +87,11 @@ pub(super) fn put_cross_origin_preflight(headers: &mut HeaderMap, methods: Heade
 pub(super) fn put_request_id(request: &HeaderMap, response: &mut HeaderMap) {
     let id = match request.get(&REQUEST_ID) {
         Some(sent) if is_request_id(sent.as_bytes()) => sent.clone(),
-        _ => HeaderValue::try_from(format!("{:032x}", fastrand::u128(..)))
-            .expect("hexadecimal digits are printable"),
+        _ => {
+            let mut text = [0; 32];
+            HEXLOWER.encode_mut(&fastrand::u128(..).to_be_bytes(), &mut text);
+            HeaderValue::from_bytes(&text).expect("hexadecimal digits are printable")
+        }
     };
     response.insert(REQUEST_ID, id);
 }

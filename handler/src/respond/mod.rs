@@ -1,10 +1,14 @@
 //! From a request to its answer, without an engine: what is benchmarked and
 //! tested. hyper is a thin shell around it, see `server`.
 
-mod conditional;
+mod cache;
+mod coding;
+mod content;
 mod etag;
 mod headers;
 mod json;
+mod kept;
+mod reader;
 mod target;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,12 +19,15 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::error::{RespondError, chain};
 use crate::generation::CoreGeneration;
-use crate::routes::Route;
+use crate::routes::{Route, RouteName};
+use crate::signals::Signals;
 use crate::state::ServiceState;
 
-pub(crate) use conditional::conditional;
+pub(crate) use coding::Coding;
 pub(crate) use etag::TagSeed;
 pub(crate) use json::Json;
+pub(crate) use kept::Kept;
+pub(crate) use reader::{Reader, Reply};
 pub(crate) use target::Query;
 
 /// Methods that every route knows.
@@ -35,13 +42,25 @@ pub struct Request<'a> {
     pub method: &'a Method,
     /// Path and query as sent, or `*`.
     pub target: &'a str,
-    /// `If-None-Match` and `X-Request-Id` are looked at.
+    /// `Accept-Encoding`, `If-None-Match`, `If-Modified-Since` and
+    /// `X-Request-Id` are looked at.
     pub headers: &'a HeaderMap,
 }
 
 /// Status, headers and the whole body; for HEAD the body that GET would get,
 /// which the engine measures and leaves out.
 pub type Response = http::Response<Bytes>;
+
+/// A response, and what metrics and logs say of it.
+#[derive(Debug)]
+pub struct Answer {
+    /// Never the path.
+    pub route: RouteName,
+    /// Whether it had been rendered before.
+    pub is_from_cache: bool,
+    /// What is sent.
+    pub response: Response,
+}
 
 /// The world as a request sees it; one generation for the whole answer.
 #[derive(Clone, Copy, Debug)]
@@ -50,21 +69,38 @@ pub struct View<'a> {
     pub generation: Option<&'a CoreGeneration>,
     /// What `/readyz` and `/status` tell.
     pub state: &'a ServiceState,
+    /// What `/metrics` tells.
+    pub signals: &'a Signals,
     /// Seconds since 1970, for `Cache-Control` and ages. No data depends on it.
     pub now_seconds: i64,
 }
 
-impl<'a> View<'a> {
-    pub(crate) fn generation(&self) -> Result<&'a CoreGeneration, RespondError> {
-        self.generation.ok_or(RespondError::NotReady)
+/// Answers a request. A panic inside costs this request only: a 500.
+pub fn respond(request: &Request<'_>, view: &View<'_>) -> Answer {
+    let mut seen = Seen::default();
+    let mut response =
+        guard(|| answer(request, view, &mut seen)).unwrap_or_else(|error| refuse(&error));
+    headers::put_request_id(request.headers, response.headers_mut());
+    Answer {
+        route: seen.route,
+        is_from_cache: seen.is_from_cache,
+        response,
     }
 }
 
-/// Answers a request. A panic inside costs this request only: a 500.
-pub fn respond(request: &Request<'_>, view: &View<'_>) -> Response {
-    let mut response = guard(|| answer(request, view)).unwrap_or_else(|error| refuse(&error, view));
-    headers::put_request_id(request.headers, response.headers_mut());
-    response
+/// What has been found out on the way to an answer.
+struct Seen {
+    route: RouteName,
+    is_from_cache: bool,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            route: RouteName::Unknown,
+            is_from_cache: false,
+        }
+    }
 }
 
 fn guard(
@@ -75,15 +111,45 @@ fn guard(
     catch_unwind(AssertUnwindSafe(answer)).unwrap_or(Err(RespondError::Panic))
 }
 
-fn answer(request: &Request<'_>, view: &View<'_>) -> Result<Response, RespondError> {
+fn answer(
+    request: &Request<'_>,
+    view: &View<'_>,
+    seen: &mut Seen,
+) -> Result<Response, RespondError> {
+    let is_read = matches!(*request.method, Method::GET | Method::HEAD);
+    let coding = if is_read {
+        Coding::negotiate(request.headers)
+    } else {
+        Coding::Identity
+    };
+    if is_read && let Some(generation) = view.generation {
+        let cache = generation.kept().cache.borrow();
+        if let Some(content) = cache.get(request.target, coding) {
+            seen.route = content.route;
+            seen.is_from_cache = true;
+            return Ok(content.present(request, generation, view.now_seconds));
+        }
+    }
     let (path, query) = target::split(request.target);
-    if path == "*" && request.method == Method::OPTIONS {
-        return Ok(preflight());
+    if path == "*" {
+        return match *request.method {
+            Method::OPTIONS => Ok(preflight()),
+            _ => Err(RespondError::Asterisk),
+        };
     }
     let path = target::decode_path(path).ok_or(RespondError::NoRoute)?;
     let route = Route::of(&path).ok_or(RespondError::NoRoute)?;
+    seen.route = route.name();
     match *request.method {
-        Method::GET | Method::HEAD => route.answer(request, Query::new(query), view),
+        Method::GET | Method::HEAD => {
+            let reader = Reader {
+                request,
+                view,
+                coding,
+                route: seen.route,
+            };
+            reader.finish(route.answer(Query::new(query), &reader))
+        }
         Method::OPTIONS => Ok(preflight()),
         _ => Err(RespondError::Method),
     }
@@ -99,7 +165,7 @@ fn preflight() -> Response {
     response
 }
 
-fn refuse(error: &RespondError, view: &View<'_>) -> Response {
+fn refuse(error: &RespondError) -> Response {
     let status = error.status();
     if status.is_server_error() && !matches!(error, RespondError::NotReady) {
         log::error!(error = chain(error); "a request failed");
@@ -107,30 +173,23 @@ fn refuse(error: &RespondError, view: &View<'_>) -> Response {
     let mut response = Response::new(Bytes::from_static(error.body().as_bytes()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/html; charset=utf-8"),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(headers::HTML));
     headers::put_cross_origin(headers);
-    match (error, view.generation) {
-        // As good as data: the same until the next snapshot.
-        (RespondError::NoRows, Some(generation)) => {
-            headers::put_fresh(headers, generation.facts(), view.now_seconds);
-        }
-        (RespondError::NoRoute | RespondError::NoRows, _) => {
+    match error {
+        RespondError::NoRoute | RespondError::NoRows => {
             headers.insert(
                 CACHE_CONTROL,
                 HeaderValue::from_static("public, max-age=60"),
             );
         }
-        (RespondError::Method, _) => {
+        RespondError::Method => {
             headers.insert(ALLOW, METHODS);
         }
-        (RespondError::NotReady, _) => {
+        RespondError::NotReady => {
             headers.insert(CACHE_CONTROL, headers::NO_STORE);
             headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
-        (RespondError::Segment(_) | RespondError::Panic, _) => {
+        RespondError::Segment(_) | RespondError::Panic | RespondError::Asterisk => {
             headers.insert(CACHE_CONTROL, headers::NO_STORE);
         }
     }
@@ -163,9 +222,11 @@ mod tests {
     #[test]
     fn routes_and_methods() {
         let state = ServiceState::new(1, 1, 0);
+        let signals = Signals::new(1);
         let view = View {
             generation: None,
             state: &state,
+            signals: &signals,
             now_seconds: 0,
         };
         for (method, target, status) in [
@@ -178,7 +239,9 @@ mod tests {
             (Method::GET, "/", 404),
             (Method::POST, "/", 404),
             (Method::OPTIONS, "*", 204),
-            (Method::GET, "*", 404),
+            (Method::GET, "/metrics", 200),
+            (Method::GET, "*", 400),
+            (Method::DELETE, "*", 400),
             (Method::OPTIONS, "/healthz", 204),
             (Method::OPTIONS, "/api/packages/pip/recent", 204),
             (Method::POST, "/api/packages/pip/recent", 405),
@@ -192,7 +255,8 @@ mod tests {
                     headers: &HeaderMap::new(),
                 },
                 &view,
-            );
+            )
+            .response;
             assert_eq!(response.status(), status, "{method} {target}");
             assert_eq!(
                 response.headers().contains_key(ALLOW),

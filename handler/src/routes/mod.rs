@@ -1,13 +1,15 @@
 //! Which path is which route.
 
+mod name;
 mod operations;
 mod pypistats;
 
 use std::borrow::Cow;
 
 use crate::error::RespondError;
-use crate::respond::{Query, Request, Response, View};
+use crate::respond::{Query, Reader, Reply};
 
+pub use name::RouteName;
 use operations::Operation;
 use pypistats::Endpoint;
 
@@ -38,18 +40,25 @@ impl<'a> Route<'a> {
         Operation::of(path).map(Self::Operation)
     }
 
+    /// Its name in metrics and logs.
+    pub(crate) fn name(self) -> RouteName {
+        match self {
+            Self::Pypistats { endpoint, .. } => endpoint.route(),
+            Self::Operation(operation) => operation.route(),
+        }
+    }
+
     /// Answers GET and HEAD.
     pub(crate) fn answer(
         self,
-        request: &Request<'_>,
         query: Query<'_>,
-        view: &View<'_>,
-    ) -> Result<Response, RespondError> {
+        reader: &Reader<'_>,
+    ) -> Result<Reply, RespondError> {
         match self {
             Self::Pypistats { package, endpoint } => {
-                pypistats::answer(endpoint, package, request, query, view)
+                pypistats::answer(endpoint, package, query, reader)
             }
-            Self::Operation(operation) => Ok(operation.answer(view)),
+            Self::Operation(operation) => Ok(Reply::Momentary(operation.answer(reader.view))),
         }
     }
 }
@@ -118,6 +127,7 @@ mod tests {
             ("/healthz", Some(Route::Operation(Operation::Healthz))),
             ("/readyz", Some(Route::Operation(Operation::Readyz))),
             ("/status", Some(Route::Operation(Operation::Status))),
+            ("/metrics", Some(Route::Operation(Operation::Metrics))),
             ("/status/", None),
             ("/", None),
             ("", None),

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::StatusCode;
 
+use super::RouteName;
 use crate::respond::{Response, View, operations};
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -15,6 +16,8 @@ pub(crate) enum Operation {
     Readyz,
     /// What is served, and what not and why.
     Status,
+    /// Counters and durations for Prometheus.
+    Metrics,
 }
 
 impl Operation {
@@ -24,7 +27,18 @@ impl Operation {
             "healthz" => Some(Self::Healthz),
             "readyz" => Some(Self::Readyz),
             "status" => Some(Self::Status),
+            "metrics" => Some(Self::Metrics),
             _ => None,
+        }
+    }
+
+    /// Its name in metrics.
+    pub(super) fn route(self) -> RouteName {
+        match self {
+            Self::Healthz => RouteName::Healthz,
+            Self::Readyz => RouteName::Readyz,
+            Self::Status => RouteName::Status,
+            Self::Metrics => RouteName::Metrics,
         }
     }
 
@@ -43,6 +57,12 @@ impl Operation {
                 StatusCode::OK,
                 "application/json",
                 view.state.document(view.now_seconds),
+            ),
+            Self::Metrics => operations(
+                StatusCode::OK,
+                // The version of the text format, not of ours.
+                "text/plain; version=0.0.4; charset=utf-8",
+                view.signals.exposition(view.state),
             ),
         }
     }

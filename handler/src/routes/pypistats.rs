@@ -7,10 +7,10 @@ use bytes::Bytes;
 
 use espy_shared::dimension::{Dimension, WITH_MIRRORS, WITHOUT_MIRRORS};
 
-use super::Package;
+use super::{Package, RouteName};
 use crate::error::RespondError;
 use crate::generation::{CoreGeneration, DailyTable};
-use crate::respond::{Json, Query, Request, Response, View, conditional};
+use crate::respond::{Json, Query, Reader, Reply};
 
 const JSON: &str = "application/json";
 /// About the bytes of one row, to have room for all at once.
@@ -35,6 +35,28 @@ impl Endpoint {
             "python_minor" => Some(Self::PythonMinor),
             "system" => Some(Self::System),
             _ => None,
+        }
+    }
+
+    /// What it counts by; none for the windows of the head.
+    fn dimension(self) -> Option<Dimension> {
+        match self {
+            Self::Recent => None,
+            Self::Overall => Some(Dimension::Overall),
+            Self::PythonMajor => Some(Dimension::PythonMajor),
+            Self::PythonMinor => Some(Dimension::PythonMinor),
+            Self::System => Some(Dimension::System),
+        }
+    }
+
+    /// Its name in metrics.
+    pub(super) fn route(self) -> RouteName {
+        match self {
+            Self::Recent => RouteName::Recent,
+            Self::Overall => RouteName::Overall,
+            Self::PythonMajor => RouteName::PythonMajor,
+            Self::PythonMinor => RouteName::PythonMinor,
+            Self::System => RouteName::System,
         }
     }
 
@@ -68,43 +90,25 @@ impl Endpoint {
 pub(super) fn answer(
     endpoint: Endpoint,
     package: &str,
-    request: &Request<'_>,
     query: Query<'_>,
-    view: &View<'_>,
-) -> Result<Response, RespondError> {
-    let generation = view.generation()?;
+    reader: &Reader<'_>,
+) -> Result<Reply, RespondError> {
+    let generation = reader.generation()?;
     let package = Package::of(package);
     let filter = endpoint.filter(query);
-    let (seed, dimension) = match endpoint {
-        Endpoint::Recent => (generation.facts().head_seed(), None),
-        Endpoint::Overall => (generation.facts().daily_seed(), Some(Dimension::Overall)),
-        Endpoint::PythonMajor => (
-            generation.facts().daily_seed(),
-            Some(Dimension::PythonMajor),
-        ),
-        Endpoint::PythonMinor => (
-            generation.facts().daily_seed(),
-            Some(Dimension::PythonMinor),
-        ),
-        Endpoint::System => (generation.facts().daily_seed(), Some(Dimension::System)),
+    let seed = match endpoint {
+        Endpoint::Recent => generation.facts().head_seed(),
+        _ => generation.facts().daily_seed(),
     };
     // All and the empty filter are different questions.
     let tag = match &filter {
-        Some(filter) => seed.tag(&[endpoint.name(), package.shown(), filter]),
-        None => seed.tag(&[endpoint.name(), package.shown()]),
+        Some(filter) => seed.tag(reader.coding, &[endpoint.name(), package.shown(), filter]),
+        None => seed.tag(reader.coding, &[endpoint.name(), package.shown()]),
     };
-    let facts = generation.facts();
-    conditional(
-        request,
-        facts,
-        view.now_seconds,
-        &tag,
-        JSON,
-        || match dimension {
-            None => recent(generation, &package, filter.as_deref()),
-            Some(dimension) => daily(generation, endpoint, dimension, &package, filter.as_deref()),
-        },
-    )
+    reader.data(tag, JSON, || match endpoint.dimension() {
+        None => recent(generation, &package, filter.as_deref()),
+        Some(dimension) => daily(generation, endpoint, dimension, &package, filter.as_deref()),
+    })
 }
 
 /// The windows that end at `data_through`, without mirrors. Asked for alone, a

@@ -1,60 +1,197 @@
 //! One connection: hyper outside, [`respond`] inside.
 
 use std::convert::Infallible;
-use std::future::ready;
-use std::pin::pin;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use http::HeaderValue;
+use http::header::CONNECTION;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 
+use super::activity::{Activity, Verdict};
 use super::core::{Open, Shared};
-use crate::respond::{Request, View, respond};
-use crate::state::now_seconds;
+use super::stream::Watched;
+use crate::respond::{Answer, Request, Response, View, respond};
+use crate::routes::RouteName;
+use crate::rules::{self, Refusal};
+use crate::signals::{Asked, Trouble};
+
+/// What a peer gets whose request does not arrive in time: the engine would
+/// say nothing.
+const REQUEST_TIMEOUT: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+/// What a peer gets that is one too many.
+const SERVICE_UNAVAILABLE: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n\
+    content-length: 0\r\n\r\n";
+
+/// How long, and how many bytes, a refused peer may go on sending. Were the
+/// connection closed while something is unread, the system would reset it,
+/// and the peer might never see why it was refused.
+const LINGER_TIME: Duration = Duration::from_secs(2);
+const LINGER_BYTES_MAX: usize = 1 << 20;
+
+/// How the engine has ended.
+enum End {
+    Served(hyper::Result<()>),
+    Judged(Verdict),
+}
 
 /// Serves a connection until its peer or the process has had enough. What was
 /// read is answered first.
-pub(super) async fn serve(stream: TcpStream, open: Open, mut stop: watch::Receiver<bool>) {
+pub(super) async fn serve(stream: TcpStream, open: Open) {
     if let Err(error) = stream.set_nodelay(true) {
         log::debug!(error:% = error; "a connection is gone");
         return;
     }
-    let shared = &*open.shared;
-    let service = service_fn(|request| ready(Ok::<_, Infallible>(answer(shared, &request))));
-    let engine = shared
+    let (shared, activity) = (&*open.shared, &open.activity);
+    let service = service_fn(|request| answer(shared, activity, request));
+    let watched = Watched {
+        stream,
+        activity: Rc::clone(activity),
+    };
+    let mut engine = shared
         .engine
-        .serve_connection(TokioIo::new(stream), service);
-    let mut engine = pin!(engine);
-    let served = tokio::select! {
-        biased;
-        served = engine.as_mut() => served,
-        _ = stop.wait_for(|is_stopping| *is_stopping) => {
-            engine.as_mut().graceful_shutdown();
-            engine.await
+        .serve_connection(TokioIo::new(watched), service);
+    let end = loop {
+        let end = poll_fn(|cx| match Pin::new(&mut engine).poll(cx) {
+            Poll::Ready(served) => Poll::Ready(End::Served(served)),
+            Poll::Pending => match activity.take_verdict(cx.waker()) {
+                Some(verdict) => Poll::Ready(End::Judged(verdict)),
+                None => Poll::Pending,
+            },
+        });
+        match end.await {
+            End::Judged(Verdict::Drain) => Pin::new(&mut engine).graceful_shutdown(),
+            end => break end,
         }
     };
-    if let Err(error) = served {
-        log::debug!(error:% = error; "a connection ended badly");
+    let stream = engine.into_parts().io.into_inner().stream;
+    match end {
+        End::Served(Ok(())) => {}
+        End::Served(Err(error)) => {
+            let is_malformed = error.is_parse();
+            shared.recorder.trouble(if is_malformed {
+                Trouble::Malformed
+            } else {
+                Trouble::Aborted
+            });
+            log::debug!(error:% = error; "a connection ended badly");
+            if is_malformed {
+                activity.refuse();
+            }
+        }
+        End::Judged(verdict) => {
+            if let Some(trouble) = verdict.trouble() {
+                shared.recorder.trouble(trouble);
+            }
+            if verdict == Verdict::HeaderTimeout {
+                let _ = stream.try_write(REQUEST_TIMEOUT);
+                activity.refuse();
+            }
+        }
+    }
+    if activity.is_refused() {
+        linger(stream).await;
     }
 }
 
-fn answer(shared: &Shared, request: &hyper::Request<Incoming>) -> hyper::Response<Full<Bytes>> {
-    let generation = shared.generation.borrow();
-    let target = request.uri().path_and_query();
-    let response = respond(
-        &Request {
-            method: request.method(),
-            target: target.map_or("", |target| target.as_str()),
-            headers: request.headers(),
-        },
-        &View {
-            generation: generation.as_ref(),
-            state: &shared.state,
-            now_seconds: now_seconds(),
-        },
-    );
-    response.map(Full::new)
+/// Reads what a refused peer still sends, for a while.
+async fn linger(mut stream: TcpStream) {
+    // The peer sees the end of the answer, and no more can come.
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let mut buffer = [0; 4096];
+    let mut left = LINGER_BYTES_MAX;
+    let _ = tokio::time::timeout(LINGER_TIME, async {
+        while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+            left = left.saturating_sub(count);
+            if left == 0 {
+                break;
+            }
+        }
+    })
+    .await;
+}
+
+async fn answer(
+    shared: &Shared,
+    activity: &Activity,
+    request: hyper::Request<Incoming>,
+) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
+    let (head, mut body) = request.into_parts();
+    let checked = rules::check(head.version, &head.uri, &head.headers, &shared.limits);
+    if checked.is_ok() && !body.is_end_stream() {
+        // Nobody wants it, but the next request is behind it. When it breaks
+        // off, the engine ends the connection.
+        while let Some(Ok(_)) = body.frame().await {}
+    }
+    let number = activity.answers();
+    let recording = shared.recorder.start();
+    let target = head.uri.path_and_query();
+    let asked = Asked {
+        method: &head.method,
+        target: target.map_or("", |target| target.as_str()),
+        version: head.version,
+    };
+    let mut answer = match checked {
+        Ok(()) => {
+            let generation = shared.generation.borrow();
+            let request = Request {
+                method: &head.method,
+                target: asked.target,
+                headers: &head.headers,
+            };
+            respond(
+                &request,
+                &View {
+                    generation: generation.as_ref(),
+                    state: &shared.state,
+                    signals: shared.recorder.signals(),
+                    now_seconds: shared.clock.second(),
+                },
+            )
+        }
+        Err(refusal) => {
+            if refusal != Refusal::Expectation {
+                activity.refuse();
+            }
+            refused(refusal)
+        }
+    };
+    let is_last = activity.is_refused()
+        || number >= shared.connection_requests_max
+        || shared.state.is_stopping();
+    if is_last {
+        let headers = answer.response.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    shared.recorder.finish(recording, &asked, &answer);
+    Ok(answer.response.map(Full::new))
+}
+
+fn refused(refusal: Refusal) -> Answer {
+    let mut response = Response::new(Bytes::from(format!("{refusal}\n")));
+    *response.status_mut() = refusal.status();
+    Answer {
+        route: RouteName::Refused,
+        is_from_cache: false,
+        response,
+    }
+}
+
+/// Tells a peer that it is one too many, if it listens.
+pub(super) fn turn_away(stream: TcpStream) {
+    if let Ok(mut stream) = stream.into_std() {
+        let _ = std::io::Write::write(&mut stream, SERVICE_UNAVAILABLE);
+    }
 }

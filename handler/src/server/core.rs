@@ -6,15 +6,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::rt::TokioTimer;
+use slab::Slab;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::spawn_local;
+use tokio::time::MissedTickBehavior;
 
+use super::activity::{Activity, Clock, Timeouts, Verdict};
 use super::{connection, pin};
 use crate::generation::{CoreGeneration, Swap};
-use crate::state::ServiceState;
+use crate::rules::Limits;
+use crate::signals::{Recorder, Trouble};
+use crate::state::{ServiceState, now_seconds};
 
 /// Shortest and longest wait after a failed accept, e.g. for want of file
 /// descriptors; it doubles in between.
@@ -25,6 +29,12 @@ const _: () = assert!(
     "the wait grows"
 );
 
+/// The engine takes no smaller buffer.
+const BUFFER_BYTES_MIN: usize = 8192;
+/// Header fields that the engine takes without being told; to be told makes
+/// it allocate for each request.
+const ENGINE_HEADER_COUNT: usize = 100;
+
 /// What a core's thread is given.
 pub(super) struct Core {
     /// The CPU to stay on.
@@ -33,9 +43,12 @@ pub(super) struct Core {
     pub(super) swaps: mpsc::Receiver<Swap>,
     pub(super) stop: watch::Receiver<bool>,
     pub(super) state: Arc<ServiceState>,
+    pub(super) recorder: Recorder,
+    pub(super) limits: Limits,
+    pub(super) timeouts: Timeouts,
     pub(super) connections_max: usize,
+    pub(super) connection_requests_max: u64,
     pub(super) header_bytes_max: usize,
-    pub(super) idle_timeout: Duration,
     pub(super) drain_timeout: Duration,
     /// Told when the thread ends, however it ends.
     pub(super) ended: mpsc::Sender<()>,
@@ -48,7 +61,13 @@ pub(super) struct Shared {
     /// one generation.
     pub(super) generation: RefCell<Option<CoreGeneration>>,
     pub(super) engine: hyper::server::conn::http1::Builder,
-    open: Cell<usize>,
+    pub(super) recorder: Recorder,
+    pub(super) clock: Rc<Clock>,
+    pub(super) limits: Limits,
+    pub(super) connection_requests_max: u64,
+    open: RefCell<Slab<Rc<Activity>>>,
+    /// New connections are to be short as well.
+    is_draining: Cell<bool>,
     closed: Notify,
 }
 
@@ -70,18 +89,24 @@ impl Core {
 
     async fn serve(mut self) {
         let mut engine = hyper::server::conn::http1::Builder::new();
+        // No timer: connections are watched, see `activity`.
         engine
             .half_close(true)
-            .max_buf_size(self.header_bytes_max)
-            .timer(TokioTimer::new())
-            // Also the limit of an idle connection: it counts from the end of
-            // the answer before.
-            .header_read_timeout(self.idle_timeout);
+            .max_buf_size(self.header_bytes_max.max(BUFFER_BYTES_MIN))
+            .max_header_size(self.header_bytes_max);
+        if self.limits.header_count > ENGINE_HEADER_COUNT {
+            engine.max_headers(self.limits.header_count);
+        }
         let shared = Rc::new(Shared {
             state: Arc::clone(&self.state),
             generation: RefCell::new(None),
             engine,
-            open: Cell::new(0),
+            recorder: self.recorder,
+            clock: Rc::new(Clock::new(now_seconds())),
+            limits: self.limits,
+            connection_requests_max: self.connection_requests_max,
+            open: RefCell::default(),
+            is_draining: Cell::new(false),
             closed: Notify::new(),
         });
         let listener = match TcpListener::from_std(self.listener) {
@@ -89,22 +114,23 @@ impl Core {
             Err(error) => return log::error!(error:% = error; "a core cannot listen"),
         };
         spawn_local(follow(Rc::clone(&shared), self.swaps));
+        spawn_local(watch_over(Rc::clone(&shared), self.timeouts));
         let accept = Accept {
             shared: &shared,
-            stop: self.stop.clone(),
             connections_max: self.connections_max,
         };
         tokio::select! {
             () = accept.forever(&listener) => {}
             _ = self.stop.wait_for(|is_stopping| *is_stopping) => {}
         }
+        shared.drain();
         accept.waiting(&listener).await;
         drop(listener);
         if tokio::time::timeout(self.drain_timeout, shared.drained())
             .await
             .is_err()
         {
-            log::warn!(connections = shared.open.get(); "connections are cut: the drain timeout is over");
+            log::warn!(connections = shared.open_count(); "connections are cut: the drain timeout is over");
         }
     }
 }
@@ -118,9 +144,24 @@ async fn follow(shared: Rc<Shared>, mut swaps: mpsc::Receiver<Swap>) {
     }
 }
 
+/// Looks at all connections again and again.
+async fn watch_over(shared: Rc<Shared>, timeouts: Timeouts) {
+    let mut ticks = tokio::time::interval(timeouts.tick());
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        shared.clock.tick(now_seconds());
+        for (_, activity) in &*shared.open.borrow() {
+            activity.look(&timeouts);
+        }
+        let generation = shared.generation.borrow();
+        let cache_bytes = generation.as_ref().map_or(0, |it| it.kept().cache_bytes());
+        shared.recorder.core().cache_bytes.set(cache_bytes);
+    }
+}
+
 struct Accept<'a> {
     shared: &'a Rc<Shared>,
-    stop: watch::Receiver<bool>,
     connections_max: usize,
 }
 
@@ -134,6 +175,7 @@ impl Accept<'_> {
                     self.spawn(stream);
                 }
                 Err(error) => {
+                    self.shared.recorder.trouble(Trouble::Accept);
                     log::warn!(error:% = error, wait:? = wait; "cannot accept a connection");
                     tokio::time::sleep(wait).await;
                     wait = (wait * 2).min(ACCEPT_WAIT_MAX);
@@ -153,39 +195,67 @@ impl Accept<'_> {
     }
 
     fn spawn(&self, stream: TcpStream) {
-        if self.shared.open.get() >= self.connections_max {
-            // Closed at once: the balancer tries elsewhere.
-            log::debug!("a connection is closed: the limit is reached");
-            return;
+        if self.shared.open_count() >= self.connections_max {
+            self.shared.recorder.trouble(Trouble::ConnectionLimit);
+            return connection::turn_away(stream);
         }
         let open = Open::new(Rc::clone(self.shared));
-        spawn_local(connection::serve(stream, open, self.stop.clone()));
+        spawn_local(connection::serve(stream, open));
     }
 }
 
 impl Shared {
+    fn open_count(&self) -> usize {
+        self.open.borrow().len()
+    }
+
+    /// From now on each connection ends with the request at hand.
+    fn drain(&self) {
+        self.is_draining.set(true);
+        for (_, activity) in &*self.open.borrow() {
+            activity.judge(Verdict::Drain);
+        }
+    }
+
     async fn drained(&self) {
-        while self.open.get() > 0 {
+        while self.open_count() > 0 {
             self.closed.notified().await;
         }
     }
 }
 
-/// Counts a connection while it exists.
+/// Counts a connection, and makes it known to the watch, while it exists.
 pub(super) struct Open {
     pub(super) shared: Rc<Shared>,
+    pub(super) activity: Rc<Activity>,
+    key: usize,
 }
 
 impl Open {
     fn new(shared: Rc<Shared>) -> Self {
-        shared.open.set(shared.open.get() + 1);
-        Self { shared }
+        let activity = Rc::new(Activity::new(Rc::clone(&shared.clock)));
+        if shared.is_draining.get() {
+            activity.judge(Verdict::Drain);
+        }
+        let key = shared.open.borrow_mut().insert(Rc::clone(&activity));
+        let signals = shared.recorder.core();
+        signals.connections_accepted.add(1);
+        signals.connections_open.set(shared.open_count() as u64);
+        Self {
+            shared,
+            activity,
+            key,
+        }
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.shared.open.set(self.shared.open.get() - 1);
+        self.shared.open.borrow_mut().remove(self.key);
+        let signals = self.shared.recorder.core();
+        signals
+            .connections_open
+            .set(self.shared.open_count() as u64);
         self.shared.closed.notify_one();
     }
 }

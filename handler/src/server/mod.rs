@@ -1,28 +1,33 @@
 //! hyper around [`respond`](crate::respond::respond): a thread per core, each
 //! with its own runtime, listener, connections and readers.
 
+mod activity;
 mod connection;
 mod core;
 mod listen;
 mod pin;
+mod stream;
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use espy_shared::files;
-use espy_shared::telemetry::Statsd;
 
 use crate::config::Config;
-use crate::generation::{Loader, Swap, Watcher};
+use crate::generation::{Loader, LoaderOptions, Swap, Watcher};
+use crate::rules::Limits;
+use crate::signals::{Recorder, Report, Reporter, Sampling, Signals};
 use crate::state::{ServiceState, now_seconds};
 
+use self::activity::Timeouts;
 use self::core::Core;
 
 /// Swaps that wait for one core; the watcher waits for each before the next.
@@ -74,12 +79,13 @@ pub fn run(config: &Config) -> Result<(), ServeError> {
         )
     };
     let server = Server::start(config)?;
-    runtime.block_on(server.run_until(async move {
+    let mut asked_to_end = async move || {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-    }))
+    };
+    runtime.block_on(server.run_until(&mut asked_to_end))
 }
 
 /// Running threads.
@@ -90,6 +96,7 @@ pub struct Server {
     cores: Vec<JoinHandle<()>>,
     stop_cores: watch::Sender<bool>,
     core_ended: mpsc::Receiver<()>,
+    drain_delay: Duration,
     /// Dropped to stop the watcher.
     stop_watcher: std::sync::mpsc::Sender<()>,
 }
@@ -114,6 +121,15 @@ impl Server {
             config.resident_limit_bytes,
             now_seconds(),
         ));
+        let signals = Arc::new(Signals::new(core_count));
+        let reports = match &config.statsd {
+            Some(address) => Some(start_reporter(address, &signals, &state)?),
+            None => None,
+        };
+        let sampling = Sampling {
+            statsd: config.statsd_sample,
+            access_log: config.access_log_sample,
+        };
         let (stop_cores, stop) = watch::channel(false);
         let (core_alive, core_ended) = mpsc::channel(1);
         let cpus = pin::cpus(core_count);
@@ -128,16 +144,27 @@ impl Server {
                 swaps: receiver,
                 stop: stop.clone(),
                 state: Arc::clone(&state),
+                recorder: Recorder::new(Arc::clone(&signals), number, reports.clone(), sampling),
+                limits: Limits {
+                    header_count: config.header_count_max,
+                    target_bytes: config.target_bytes_max,
+                    body_bytes: config.body_bytes_max,
+                },
+                timeouts: Timeouts {
+                    header: config.header_timeout,
+                    idle: config.idle_timeout,
+                    write: config.write_timeout,
+                },
                 connections_max: config.connections_max,
+                connection_requests_max: config.connection_requests_max,
                 header_bytes_max: config.header_bytes_max,
-                idle_timeout: config.idle_timeout,
                 drain_timeout: config.drain_timeout,
                 ended: core_alive.clone(),
             };
             let thread = std::thread::Builder::new().name(format!("core-{number}"));
             cores.push(thread.spawn(move || core.run())?);
         }
-        let stop_watcher = start_watcher(config, swaps, &state)?;
+        let stop_watcher = start_watcher(config, swaps, &state, reports)?;
         log::info!(address:% = address, cores = core_count; "listening on {address}");
         if let Some(path) = &config.port_file {
             files::replace(path, format!("{address}\n").as_bytes()).map_err(|source| {
@@ -153,6 +180,7 @@ impl Server {
             cores,
             stop_cores,
             core_ended,
+            drain_delay: config.drain_delay,
             stop_watcher,
         })
     }
@@ -162,18 +190,31 @@ impl Server {
         self.address
     }
 
-    /// Serves until `shutdown` is ready, then lets requests finish.
+    /// Serves until `asked_to_end` is ready, goes on for the drain delay while
+    /// balancers find another, then lets requests finish. Asked to end again,
+    /// it leaves out what is left of the delay.
     ///
     /// # Errors
     ///
     /// `CoreEnded` when a serving thread ends before that.
-    pub async fn run_until(mut self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
+    pub async fn run_until(
+        mut self,
+        asked_to_end: &mut impl AsyncFnMut(),
+    ) -> Result<(), ServeError> {
         let ended = tokio::select! {
-            () = shutdown => Ok(()),
+            () = asked_to_end() => Ok(()),
             _ = self.core_ended.recv() => Err(ServeError::CoreEnded),
         };
-        log::info!("stopping");
         self.state.set_stopping();
+        if ended.is_ok() && !self.drain_delay.is_zero() {
+            log::info!(drain_delay_s = self.drain_delay.as_secs_f64(); "stopping: not ready any more");
+            tokio::select! {
+                () = tokio::time::sleep(self.drain_delay) => {}
+                () = asked_to_end() => {}
+                _ = self.core_ended.recv() => {}
+            }
+        }
+        log::info!("stopping: requests finish");
         let _ = self.stop_cores.send(true);
         // The watcher may be in the middle of a long load, and writes
         // nothing: it is told to stop but not waited for.
@@ -190,10 +231,24 @@ impl Server {
     }
 }
 
+/// The thread ends with the last of those that report.
+fn start_reporter(
+    address: &str,
+    signals: &Arc<Signals>,
+    state: &Arc<ServiceState>,
+) -> io::Result<SyncSender<Report>> {
+    let (reporter, reports) = Reporter::new(address, Arc::clone(signals), Arc::clone(state));
+    std::thread::Builder::new()
+        .name("statsd".to_owned())
+        .spawn(move || reporter.run())?;
+    Ok(reports)
+}
+
 fn start_watcher(
     config: &Config,
     cores: Vec<mpsc::Sender<Swap>>,
     state: &Arc<ServiceState>,
+    reports: Option<SyncSender<Report>>,
 ) -> io::Result<std::sync::mpsc::Sender<()>> {
     let (sender, stop) = std::sync::mpsc::channel();
     let config = config.clone();
@@ -203,9 +258,12 @@ fn start_watcher(
         .spawn(move || {
             let loader = Loader::new(
                 &config.snapshots,
-                config.cores,
-                config.resident_limit_bytes,
-                config.pypistats_days,
+                LoaderOptions {
+                    cores: config.cores,
+                    resident_limit_bytes: config.resident_limit_bytes,
+                    pypistats_days: config.pypistats_days,
+                    cache_bytes_max: config.cache_bytes_max,
+                },
             );
             let watcher = Watcher {
                 dir: config.snapshots,
@@ -213,8 +271,7 @@ fn start_watcher(
                 loader,
                 cores,
                 state,
-                // Resolves a name, which may take its time: not before serving.
-                statsd: Statsd::new(config.statsd.as_deref(), "handler"),
+                reports,
             };
             watcher.run(&stop);
         })?;

@@ -242,14 +242,14 @@ fn beyond_the_resident_limit() {
     let bytes: usize = small.iter().map(|segment| segment.bytes.len()).sum();
     let mut folder = Folder::new();
     folder.publish("2026-11-20", &small);
-    let exact = format!("--resident-limit-bytes={bytes}");
-    let below = format!("--resident-limit-bytes={}", bytes - 1);
+    let exact = format!("--resident-limit={bytes}");
+    let below = format!("--resident-limit={}", bytes - 1);
     let handler = Handler::ready(folder.path(), &[&exact]);
     let refusing = Handler::start(folder.path(), &[&below]);
     assert!(
         refusing
             .wait_for_refusal(Some(1))
-            .contains("--resident-limit-bytes")
+            .contains("--resident-limit")
     );
     assert_eq!(refusing.get("/readyz").status, 503);
     // Old and new would be in memory together.
@@ -257,7 +257,7 @@ fn beyond_the_resident_limit() {
     assert!(
         handler
             .wait_for_refusal(Some(second))
-            .contains("--resident-limit-bytes")
+            .contains("--resident-limit")
     );
     assert_eq!(handler.get(RECENT).body, numbered_recent(1));
     // What both have counts once.

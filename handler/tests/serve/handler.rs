@@ -15,7 +15,7 @@ use tempfile::TempDir;
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Every header that the handler may send.
-const HEADERS: [&str; 15] = [
+const HEADERS: [&str; 17] = [
     "access-control-allow-headers",
     "access-control-allow-methods",
     "access-control-allow-origin",
@@ -23,10 +23,12 @@ const HEADERS: [&str; 15] = [
     "allow",
     "cache-control",
     "connection",
+    "content-encoding",
     "content-length",
     "content-type",
     "date",
     "etag",
+    "last-modified",
     "retry-after",
     "transfer-encoding",
     "vary",
@@ -63,8 +65,8 @@ impl Handler {
             .arg(snapshots)
             .arg("--port-file")
             .arg(&port_file)
-            .args(["--listen=127.0.0.1:0", "--cores=2", "--poll-interval-ms=5"])
-            .args(["--log-format=json"])
+            .args(["--listen=127.0.0.1:0", "--cores=2", "--poll-interval=5ms"])
+            .args(["--log-format=json", "--drain-delay=0"])
             .args(flags)
             .stderr(File::create(dir.path().join("log")).unwrap())
             .stdout(Stdio::null());

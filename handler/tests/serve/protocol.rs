@@ -25,13 +25,20 @@ fn headers_of_data() {
         assert_eq!(answer.status, 200);
         let tag = answer.header("etag");
         assert!(tag.len() == 34 && tag.starts_with('"') && tag.ends_with('"'));
-        let max_age: u64 = answer
-            .header("cache-control")
-            .strip_prefix("public, max-age=")
-            .unwrap()
-            .parse()
-            .unwrap();
+        let freshness: Vec<&str> = answer.header("cache-control").split(", ").collect();
+        let [
+            "public",
+            max_age,
+            "stale-while-revalidate=600",
+            "stale-if-error=604800",
+        ] = freshness[..]
+        else {
+            panic!("{freshness:?}");
+        };
+        let max_age: u64 = max_age.strip_prefix("max-age=").unwrap().parse().unwrap();
         assert!(max_age >= 60);
+        let published = httpdate::parse_http_date(answer.header("last-modified")).unwrap();
+        assert!(published <= std::time::SystemTime::now());
         assert_eq!(answer.header("vary"), "Accept-Encoding");
         assert_eq!(answer.header("access-control-allow-origin"), "*");
         assert_eq!(answer.header("x-request-id").len(), 32);
@@ -170,22 +177,24 @@ fn connections_have_a_limit() {
     let mut two = [(); 2].map(|()| {
         crate::handler::wait_for("a place", || {
             let mut client = handler.connect();
-            client.send(b"GET /healthz HTTP/1.1\r\nHost: t\r\n\r\n");
-            client.is_open().then_some(client)
+            let answer = client.request("GET", "/healthz", &[]);
+            (answer.status == 200).then_some(client)
         })
     });
     let mut third = handler.connect();
+    let turned_away = third.answer(false);
+    assert_eq!(turned_away.status, 503);
+    assert_eq!(turned_away.header("connection"), "close");
     assert!(!third.is_open());
-    drop(third);
     for client in &mut two {
-        assert_eq!(client.answer(false).body, "ok\n");
+        assert_eq!(client.request("GET", "/healthz", &[]).body, "ok\n");
     }
 }
 
 #[test]
 fn idle_connections_are_closed() {
     let folder = folder();
-    let handler = Handler::ready(folder.path(), &["--idle-timeout-s=1"]);
+    let handler = Handler::ready(folder.path(), &["--idle-timeout=1"]);
     let mut idle = handler.connect();
     assert_eq!(idle.request("GET", "/healthz", &[]).status, 200);
     let mut slow = handler.connect();

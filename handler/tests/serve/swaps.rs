@@ -85,7 +85,7 @@ fn swaps_under_reads_fail_nothing_and_mix_nothing() {
     const SWAPS: u64 = 100;
     let mut folder = Folder::new();
     folder.publish("2026-11-20", &numbered(1));
-    let handler = Handler::ready(folder.path(), &[]);
+    let handler = Handler::ready(folder.path(), &["--connection-requests-max=1000000000"]);
     let is_done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..2 {
