@@ -132,6 +132,11 @@ impl Activity {
         }
     }
 
+    /// Whether not a byte has come so far.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.answers.get() == 0 && self.phase.get() == Phase::Idle
+    }
+
     /// A whole request is here; returns how many there have been.
     pub(super) fn answers(&self) -> u64 {
         self.begin(Phase::Answering);

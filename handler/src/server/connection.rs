@@ -15,6 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::spawn_local;
 
 use super::activity::{Activity, Verdict};
 use super::core::{Open, Shared};
@@ -38,6 +39,10 @@ const SERVICE_UNAVAILABLE: &[u8] =
 /// and the peer might never see why it was refused.
 const LINGER_TIME: Duration = Duration::from_secs(2);
 const LINGER_BYTES_MAX: usize = 1 << 20;
+
+/// How long a new connection has for its first byte when the process ends: it
+/// may be on its way.
+const UNTOUCHED_GRACE: Duration = Duration::from_millis(100);
 
 /// How the engine has ended.
 enum End {
@@ -70,7 +75,13 @@ pub(super) async fn serve(stream: TcpStream, open: Open) {
             },
         });
         match end.await {
-            End::Judged(Verdict::Drain) => Pin::new(&mut engine).graceful_shutdown(),
+            End::Judged(Verdict::Drain) => {
+                Pin::new(&mut engine).graceful_shutdown();
+                // The engine goes on waiting for a first request.
+                if activity.is_untouched() {
+                    spawn_local(end_untouched(Rc::clone(activity)));
+                }
+            }
             end => break end,
         }
     };
@@ -101,6 +112,14 @@ pub(super) async fn serve(stream: TcpStream, open: Open) {
     }
     if activity.is_refused() {
         linger(stream).await;
+    }
+}
+
+/// Ends a connection that has not asked for anything after a while.
+async fn end_untouched(activity: Rc<Activity>) {
+    tokio::time::sleep(UNTOUCHED_GRACE).await;
+    if activity.is_untouched() {
+        activity.judge(Verdict::Idle);
     }
 }
 
