@@ -176,6 +176,12 @@ impl Client {
         self.reader.get_mut().write_all(bytes).unwrap();
     }
 
+    /// The bare connection, from which nothing has been read.
+    pub fn into_stream(self) -> TcpStream {
+        assert!(self.reader.buffer().is_empty(), "bytes would be lost");
+        self.reader.into_inner()
+    }
+
     pub fn request(&mut self, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
         let mut text = format!("{method} {target} HTTP/1.1\r\nHost: test\r\n");
         for (name, value) in headers {

@@ -9,6 +9,8 @@
 mod faults;
 mod folder;
 mod handler;
+mod probes;
 mod protocol;
 mod pypistats;
 mod swaps;
+mod wire;
