@@ -6,9 +6,11 @@
     reason = "helpers of tests fail by panicking, and nobody imports a test"
 )]
 
+mod drain;
 mod faults;
 mod folder;
 mod handler;
+mod limits;
 mod probes;
 mod protocol;
 mod pypistats;
