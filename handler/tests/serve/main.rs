@@ -6,9 +6,11 @@
     reason = "helpers of tests fail by panicking, and nobody imports a test"
 )]
 
+mod any_request;
 mod faults;
 mod folder;
 mod handler;
+mod mutations;
 mod protocol;
 mod pypistats;
 mod swaps;
