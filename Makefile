@@ -64,6 +64,10 @@ bench: bench-format ## all benchmarks
 bench-format: ## packing of counts and span policies, the tables of docs/format-measurements.md (4 minutes, 7 GB)
 	cargo bench --locked -p espy-tests --bench packing
 
+.PHONY: fuzz
+fuzz: ## each fuzz target for SECONDS_EACH (60) seconds, with the stable compiler (needs a C++ compiler)
+	fuzz/run
+
 .PHONY: clean
 clean: ## remove what was built and what the tests installed
 	cargo clean

@@ -62,6 +62,7 @@ pub(super) async fn serve(stream: TcpStream, open: Open) {
     let watched = Watched {
         stream,
         activity: Rc::clone(activity),
+        flat: Rc::clone(&shared.flat),
     };
     let mut engine = shared
         .engine

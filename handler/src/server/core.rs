@@ -65,6 +65,7 @@ pub(super) struct Shared {
     pub(super) clock: Rc<Clock>,
     pub(super) limits: Limits,
     pub(super) connection_requests_max: u64,
+    pub(super) flat: Rc<RefCell<Vec<u8>>>,
     open: RefCell<Slab<Rc<Activity>>>,
     /// New connections are to be short as well.
     is_draining: Cell<bool>,
@@ -105,6 +106,7 @@ impl Core {
             clock: Rc::new(Clock::new(now_seconds())),
             limits: self.limits,
             connection_requests_max: self.connection_requests_max,
+            flat: Rc::default(),
             open: RefCell::default(),
             is_draining: Cell::new(false),
             closed: Notify::new(),

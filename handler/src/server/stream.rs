@@ -1,5 +1,6 @@
 //! A connection's socket, watched.
 
+use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -10,10 +11,16 @@ use tokio::net::TcpStream;
 
 use super::activity::Activity;
 
+/// Answers up to this long are written from one piece: to copy them is
+/// cheaper than to make the system look at two.
+const FLAT_BYTES_MAX: usize = 4096;
+
 /// Tells the activity what passes through.
 pub(super) struct Watched {
     pub(super) stream: TcpStream,
     pub(super) activity: Rc<Activity>,
+    /// Shared by all connections of a core.
+    pub(super) flat: Rc<RefCell<Vec<u8>>>,
 }
 
 impl AsyncRead for Watched {
@@ -56,7 +63,16 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+        let this = &mut *self;
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        let written = if length <= FLAT_BYTES_MAX {
+            let mut flat = this.flat.borrow_mut();
+            flat.clear();
+            parts.iter().for_each(|part| flat.extend_from_slice(part));
+            Pin::new(&mut this.stream).poll_write(cx, &flat)
+        } else {
+            Pin::new(&mut this.stream).poll_write_vectored(cx, parts)
+        };
         self.wrote(written)
     }
 

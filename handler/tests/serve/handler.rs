@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -56,9 +56,23 @@ pub struct Handler {
 impl Handler {
     /// Starts with two cores on a port of the system's choice.
     pub fn start(snapshots: &Path, flags: &[&str]) -> Self {
+        let command = Command::new(env!("CARGO_BIN_EXE_espy-handler"));
+        Self::start_by(command, snapshots, flags)
+    }
+
+    /// The same with so many files at most, whatever it does about it.
+    pub fn start_limited(snapshots: &Path, files_max: u32) -> Self {
+        let mut command = Command::new("sh");
+        command
+            .arg("-c")
+            .arg(format!("ulimit -n {files_max}; exec \"$0\" \"$@\""))
+            .arg(env!("CARGO_BIN_EXE_espy-handler"));
+        Self::start_by(command, snapshots, &[])
+    }
+
+    fn start_by(mut command: Command, snapshots: &Path, flags: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let port_file = dir.path().join("port");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_espy-handler"));
         command
             .arg("serve")
             .arg("--snapshots")
@@ -129,13 +143,13 @@ impl Handler {
         &self.address
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    pub fn process(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 
     /// How many files and sockets it has open.
     pub fn open_files(&self) -> usize {
-        fs::read_dir(format!("/proc/{}/fd", self.pid()))
+        fs::read_dir(format!("/proc/{}/fd", self.child.id()))
             .unwrap()
             .count()
     }
@@ -163,7 +177,7 @@ impl Handler {
     }
 
     pub fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        kill_process(self.process(), signal).unwrap();
     }
 
     pub fn wait_for_end(&mut self) -> ExitStatus {
@@ -240,6 +254,15 @@ impl Client {
     /// Waits until something comes, or the other side closes.
     pub fn is_open(&mut self) -> bool {
         self.reader.fill_buf().is_ok_and(|bytes| !bytes.is_empty())
+    }
+
+    /// Whether the connection is open and nothing has come.
+    pub fn is_quiet(&self) -> bool {
+        let stream = self.reader.get_ref();
+        stream.set_nonblocking(true).unwrap();
+        let peeked = stream.peek(&mut [0]);
+        stream.set_nonblocking(false).unwrap();
+        peeked.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 
     /// Whatever comes until the other side closes.

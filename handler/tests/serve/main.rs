@@ -6,11 +6,14 @@
     reason = "helpers of tests fail by panicking, and nobody imports a test"
 )]
 
+mod any_request;
+mod crowd;
 mod drain;
 mod faults;
 mod folder;
 mod handler;
 mod limits;
+mod mutations;
 mod probes;
 mod protocol;
 mod pypistats;
