@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+mod balancers;
 mod clients;
 mod differential;
 mod real_series;
