@@ -1,7 +1,6 @@
 //! Many who want little, and more than there is room for: those who ask get
 //! their answers all the time, and afterwards nothing is left behind.
 
-use std::env;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +10,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, prlimit, setrlimit};
 
 use crate::folder::{Folder, numbered, numbered_overall};
-use crate::handler::{Client, Handler, wait_for};
+use crate::handler::{Client, Handler, rounds, wait_for};
 
 /// With `ESPY_SOAK=1`; else a tenth.
 const IDLE_COUNT: usize = 10_000;
@@ -21,14 +20,6 @@ const SPARE_FILES: u64 = 200;
 
 const OVERALL: &str = "/api/packages/one/overall";
 const SLOW_REQUEST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: slow.example\r\n\r\n";
-
-fn full_or_tenth(count: usize) -> usize {
-    if env::var_os("ESPY_SOAK").is_some_and(|value| value == "1") {
-        count
-    } else {
-        count / 10
-    }
-}
 
 /// Takes as many files as the test may have.
 fn raise_file_limit(need: usize) {
@@ -75,7 +66,7 @@ impl Slow {
 
 #[test]
 fn idle_and_slow_clients_are_in_nobodys_way() {
-    let (idle_count, slow_count) = (full_or_tenth(IDLE_COUNT), full_or_tenth(SLOW_COUNT));
+    let (idle_count, slow_count) = (rounds(IDLE_COUNT), rounds(SLOW_COUNT));
     raise_file_limit(idle_count + slow_count);
     let mut folder = Folder::new();
     folder.publish("2026-11-20", &numbered(7));

@@ -35,6 +35,16 @@ const HEADERS: [&str; 17] = [
     "x-request-id",
 ];
 
+/// All rounds of a loop with `ESPY_SOAK=1`, as `make soak` sets it; else a
+/// tenth.
+pub fn rounds(full: usize) -> usize {
+    if std::env::var_os("ESPY_SOAK").is_some_and(|value| value == "1") {
+        full
+    } else {
+        full / 10
+    }
+}
+
 /// Tries again and again until there is something.
 pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + DEADLINE;

@@ -11,6 +11,7 @@ mod crowd;
 mod drain;
 mod faults;
 mod folder;
+mod ground;
 mod handler;
 mod limits;
 mod mutations;

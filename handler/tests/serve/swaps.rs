@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use espy_shared::layout;
 
 use crate::folder::{Folder, numbered, numbered_overall, numbered_recent};
-use crate::handler::Handler;
+use crate::handler::{Handler, rounds};
 
 #[test]
 fn starts_without_a_snapshot() {
@@ -82,7 +82,7 @@ fn follows_up_and_down_again() {
 /// that mixes two generations shows.
 #[test]
 fn swaps_under_reads_fail_nothing_and_mix_nothing() {
-    const SWAPS: u64 = 100;
+    let swaps = u64::try_from(rounds(1000)).unwrap();
     let mut folder = Folder::new();
     folder.publish("2026-11-20", &numbered(1));
     let handler = Handler::ready(folder.path(), &["--connection-requests-max=1000000000"]);
@@ -103,10 +103,10 @@ fn swaps_under_reads_fail_nothing_and_mix_nothing() {
                     newest = count(&answer.body).max(newest);
                     assert_eq!(answer.body, numbered_recent(newest));
                 }
-                assert_eq!(newest, SWAPS + 1);
+                assert_eq!(newest, swaps + 1);
             });
         }
-        for n in 2..=SWAPS + 1 {
+        for n in 2..=swaps + 1 {
             let sequence = folder.publish("2026-11-20", &numbered(n));
             handler.wait_until_serving(sequence);
         }
