@@ -5,6 +5,7 @@
 
 mod clients;
 mod differential;
+mod metrics;
 mod real_series;
 mod sample;
 mod served_bytes;
