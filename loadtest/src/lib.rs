@@ -7,4 +7,7 @@
 
 pub mod args;
 pub mod config;
+mod cpu_list;
 pub mod events;
+pub mod floor;
+pub mod interrupt;
