@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use espy_loadtest::args::{self, Args, Command};
-use espy_loadtest::config::{EventsConfig, FloorConfig, Mistakes};
+use espy_loadtest::config::{CompareConfig, EventsConfig, FloorConfig, Mistakes, RunConfig};
 use espy_loadtest::interrupt::Interrupt;
-use espy_loadtest::{events, floor};
+use espy_loadtest::{compare, events, floor, run};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -33,7 +33,14 @@ fn main() -> ExitCode {
                 floor::run(config, &interrupt).map(|()| ExitCode::SUCCESS)
             })
         }
-        Command::Run(_) | Command::Compare(_) => ExitCode::FAILURE,
+        Command::Run(args) => {
+            let config = checked(name, RunConfig::from_args(&args), unknown);
+            work(|| run::run(&config, &Interrupt::listen()?))
+        }
+        Command::Compare(args) => {
+            let config = checked(name, CompareConfig::from_args(&args), unknown);
+            work(|| compare::run(&config, &Interrupt::listen()?))
+        }
     }
 }
 
@@ -53,8 +60,12 @@ fn checked<T>(name: &str, read: Result<T, Mistakes>, unknown: Vec<String>) -> T 
         .exit()
 }
 
+/// The floor server's crates log every connection that ends.
+const LOG_DEFAULT: &str = "info,may=off,may_minihttp=off";
+
 fn work(work: impl FnOnce() -> anyhow::Result<ExitCode>) -> ExitCode {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
+    let filter = env_logger::Env::new().filter_or("ESPY_LOG", LOG_DEFAULT);
+    env_logger::Builder::from_env(filter).init();
     work().unwrap_or_else(|error| {
         log::error!("{error:#}");
         ExitCode::FAILURE

@@ -292,7 +292,9 @@ mod tests {
 
     fn read(flags: &[&str]) -> Result<EventsConfig, Mistakes> {
         let typed = ["espy-loadtest", "events"].iter().chain(flags);
-        let Command::Events(args) = Args::try_parse_from(typed).unwrap().command;
+        let Command::Events(args) = Args::try_parse_from(typed).unwrap().command else {
+            panic!("it is events")
+        };
         EventsConfig::from_args(&args, TODAY)
     }
 

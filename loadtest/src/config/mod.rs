@@ -2,6 +2,8 @@
 
 mod events;
 mod floor;
+mod load;
+mod plan;
 mod value;
 
 use std::fmt;
@@ -10,6 +12,11 @@ pub use events::{
     Compress, EXPECTED_CSV, EXPECTED_JSON, EventsConfig, Format, Out, Recipe, with_suffix,
 };
 pub use floor::FloorConfig;
+pub use load::{
+    CompareConfig, Engine, LoadConfig, Loop, Pid, ReportConfig, RunConfig, RunKind, Target,
+};
+pub use plan::{NamesFrom, PlanConfig, RouteConfig};
+pub(crate) use value::parse_time;
 
 /// Every mistake of a command line, one a line.
 #[derive(Debug, Default, PartialEq, Eq)]
