@@ -188,7 +188,8 @@ fn sum(
     let interrupted = interrupt.is_set();
     // A load that was cut short, or that ends by count, lasted until its last
     // answer; the others as long as requests were due.
-    let ends_early = interrupted || load.count_max != u64::MAX || shared.plan.len().is_some();
+    let ends_early =
+        interrupted || load.count_max != u64::MAX || shared.plan.request_count().is_some();
     let until_ns = if ends_early {
         record.last_ns
     } else {

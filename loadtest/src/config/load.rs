@@ -345,7 +345,14 @@ fn load(args: &LoadArgs, mistakes: &mut Mistakes) -> Option<LoadConfig> {
             mistakes.add("--pipeline: not together with --no-keep-alive".to_owned());
         }
     }
-    let timing = timing(args, kind?, duration, warmup, compress, mistakes);
+    let timing = timing(
+        args,
+        kind.unwrap_or("constant"),
+        duration,
+        warmup,
+        compress,
+        mistakes,
+    );
     Some(LoadConfig {
         kind: kind?,
         timing: timing?,
@@ -528,7 +535,7 @@ mod tests {
             ("--timeout", "0s"),
             ("--queue", "0"),
             ("--seed", "-1"),
-            ("--load", "constant"),
+            ("--load", "odd"),
             ("--rate", "fast"),
             ("--rate-to", "faster"),
             ("--steps", "0"),

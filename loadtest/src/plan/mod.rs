@@ -188,7 +188,7 @@ impl Plan {
 
     /// Requests in a log; none where the plan goes on for ever.
     #[must_use]
-    pub fn len(&self) -> Option<usize> {
+    pub fn request_count(&self) -> Option<usize> {
         match &self.kind {
             Kind::Mix { .. } => None,
             Kind::Replay(requests) => Some(requests.len()),

@@ -8,7 +8,6 @@ mod latency;
 mod machine;
 mod outcome;
 pub(crate) mod spread;
-mod style;
 mod svg;
 pub(crate) mod table;
 
