@@ -26,6 +26,8 @@ pub(crate) struct Measured {
     pub(crate) seconds: f64,
     /// CPU time of the busiest generator thread in parts of the time.
     pub(crate) generator_share: f64,
+    /// Time in which a generator thread wanted to run and others did.
+    pub(crate) generator_waited_share: f64,
     /// What the targets' processes used.
     pub(crate) target_cpu: Option<TargetCpu>,
     pub(crate) resident_bytes: Option<u64>,
@@ -47,6 +49,9 @@ impl Measured {
         self.record.add(&other.record);
         self.seconds += other.seconds;
         self.generator_share = self.generator_share.max(other.generator_share);
+        self.generator_waited_share = self
+            .generator_waited_share
+            .max(other.generator_waited_share);
         self.target_cpu = match (self.target_cpu, other.target_cpu) {
             (Some(ours), Some(theirs)) => Some(TargetCpu {
                 cpu_ns: ours.cpu_ns + theirs.cpu_ns,
@@ -180,10 +185,11 @@ fn sum(
     interrupt: &Interrupt,
 ) -> Measured {
     let mut record = Record::new(window);
-    let mut busiest = Duration::ZERO;
+    let (mut busiest, mut waited) = (Duration::ZERO, Duration::ZERO);
     for thread in &done {
         record.add(&thread.record);
-        busiest = busiest.max(thread.cpu);
+        busiest = busiest.max(thread.usage.cpu);
+        waited = waited.max(thread.usage.waited);
     }
     let interrupted = interrupt.is_set();
     // A load that was cut short, or that ends by count, lasted until its last
@@ -202,6 +208,7 @@ fn sum(
             .max(1e-9),
         record,
         generator_share: busiest.as_secs_f64() / wall.as_secs_f64(),
+        generator_waited_share: waited.as_secs_f64() / wall.as_secs_f64(),
         target_cpu,
         resident_bytes: (!processes.is_empty()).then(|| processes.resident_bytes()),
         interrupted,

@@ -1,6 +1,8 @@
 //! The program as people run it, against its own floor server and against
 //! servers made to misbehave.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -587,6 +589,9 @@ fn links_are_followed_and_broken_ones_found() {
 fn hostile_requests_are_judged() {
     // One refuses everything that is not the honest request, one answers all.
     let strict = server(|_, stream| {
+        stream
+            .set_read_timeout(Some(Duration::from_millis(200)))
+            .unwrap();
         serve(stream, |head| {
             if head.starts_with("GET / HTTP/1.1\r\n") && head.contains("User-Agent: espy-loadtest")
             {

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 
-use super::{CONNECT_PAUSE, Done, INTERRUPT_GRACE, Share, nanos, thread_cpu};
+use super::{CONNECT_PAUSE, Done, INTERRUPT_GRACE, Share, Usage, nanos};
 use crate::failure::Failure;
 use crate::http::request::USER_AGENT;
 use crate::plan::Shot;
@@ -52,7 +52,7 @@ pub(super) fn run(share: Share) -> anyhow::Result<Done> {
         in_flight: RefCell::default(),
         is_over: RefCell::new(false),
     });
-    let cpu = tasks.block_on(&runtime, async {
+    let usage = tasks.block_on(&runtime, async {
         let mut opened = Vec::new();
         for &target in &connections {
             // Before the clock starts; what fails is tried again later.
@@ -66,18 +66,18 @@ pub(super) fn run(share: Share) -> anyhow::Result<Done> {
         let shared = std::sync::Arc::clone(&thread.share.borrow().shared);
         shared.gate.wait();
         shared.gate.wait();
-        let before = thread_cpu();
+        let before = Usage::now();
         for (target, sender) in opened {
             tokio::task::spawn_local(Rc::clone(&thread).serve(target, sender));
         }
         thread.dispatch().await;
-        thread_cpu().saturating_sub(before)
+        Usage::now().since(before)
     });
     drop(tasks);
     let thread = Rc::into_inner(thread).context("tasks outlived the load")?;
     Ok(Done {
         record: thread.share.into_inner().record,
-        cpu,
+        usage,
     })
 }
 

@@ -4,6 +4,7 @@ mod hyper;
 mod pace;
 mod raw;
 
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, OnceLock};
 use std::time::{Duration, Instant};
@@ -75,8 +76,8 @@ pub(crate) fn nanos(time: Duration) -> u64 {
 #[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) record: Record,
-    /// CPU time of the thread from the start of the load.
-    pub(crate) cpu: Duration,
+    /// Of the thread, from the start of the load.
+    pub(crate) usage: Usage,
 }
 
 /// A thread's own part of the load.
@@ -127,11 +128,33 @@ pub(crate) fn run(shared: &Arc<Shared>, live: Arc<Live>, number: usize) -> anyho
     }
 }
 
-/// CPU time of the calling thread.
-fn thread_cpu() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(
-        u64::try_from(time.tv_sec).unwrap_or(0),
-        u32::try_from(time.tv_nsec).unwrap_or(0),
-    )
+/// What the calling thread has used until now.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    pub(crate) cpu: Duration,
+    /// Time in which it could have run but had no CPU.
+    pub(crate) waited: Duration,
+}
+
+impl Usage {
+    fn now() -> Self {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        let waited_ns = fs::read_to_string("/proc/thread-self/schedstat")
+            .ok()
+            .and_then(|text| text.split_whitespace().nth(1)?.parse().ok());
+        Self {
+            cpu: Duration::new(
+                u64::try_from(time.tv_sec).unwrap_or(0),
+                u32::try_from(time.tv_nsec).unwrap_or(0),
+            ),
+            waited: Duration::from_nanos(waited_ns.unwrap_or(0)),
+        }
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self {
+            cpu: self.cpu.saturating_sub(before.cpu),
+            waited: self.waited.saturating_sub(before.waited),
+        }
+    }
 }

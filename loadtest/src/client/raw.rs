@@ -16,7 +16,7 @@ use anyhow::Context;
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 
-use super::{CONNECT_PAUSE, Done, INTERRUPT_GRACE, Share, nanos, thread_cpu};
+use super::{CONNECT_PAUSE, Done, INTERRUPT_GRACE, Share, Usage, nanos};
 use crate::failure::Failure;
 use crate::http::answer::KeepNothing;
 use crate::http::request::Fixed;
@@ -75,10 +75,10 @@ pub(super) fn run(share: Share) -> anyhow::Result<Done> {
     worker.connect_all();
     worker.share.shared.gate.wait();
     worker.share.shared.gate.wait();
-    let cpu_before = thread_cpu();
+    let before = Usage::now();
     worker.work()?;
     Ok(Done {
-        cpu: thread_cpu().saturating_sub(cpu_before),
+        usage: Usage::now().since(before),
         record: worker.share.record,
     })
 }

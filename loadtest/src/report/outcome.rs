@@ -15,6 +15,8 @@ use crate::record::Record;
 const GENERATOR_BUSY: f64 = 0.9;
 /// A target's core below this was waiting for requests.
 const SATURATED: f64 = 0.9;
+/// A generator that waits longer for its CPU measures other programs too.
+const WAITED: f64 = 0.05;
 /// An open loop that notices one in a hundred requests later than this adds to
 /// what it measures.
 const LATE_US: f64 = 500.0;
@@ -68,6 +70,9 @@ pub struct Outcome {
     pub resident_bytes: Option<u64>,
     /// CPU time of the busiest generator thread in cores.
     pub generator_cores: f64,
+    /// Part of the time in which a generator thread could have run, but other
+    /// programs had its CPU.
+    pub generator_waited_share: f64,
     /// The result as a share of the floor's.
     pub floor: Option<FloorShare>,
     /// Compared with the first target (`compare`).
@@ -198,6 +203,7 @@ impl Outcome {
             cpu_cores: cpu.map(|cpu| cpu.cpu_ns as f64 / cpu.wall_ns.max(1) as f64),
             resident_bytes: measured.resident_bytes,
             generator_cores: measured.generator_share,
+            generator_waited_share: measured.generator_waited_share,
             timeline: timeline(record),
             ..Self::default()
         }
@@ -242,6 +248,14 @@ impl Outcome {
     /// What a reader should know before believing the numbers.
     pub(crate) fn warnings(&self, is_closed: bool) -> Vec<String> {
         let mut warnings = Vec::new();
+        if self.generator_waited_share > WAITED {
+            warnings.push(format!(
+                "{}: the generator waited for its CPU {:.0} % of the time; other programs are \
+                 measured too",
+                self.name,
+                self.generator_waited_share * 100.0
+            ));
+        }
         let is_saturated = self.cpu_cores.is_some_and(|cores| cores >= SATURATED);
         if is_closed && self.generator_cores > GENERATOR_BUSY && !is_saturated {
             warnings.push(format!(
