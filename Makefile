@@ -58,11 +58,16 @@ check: ## formatting, lints and documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 
 .PHONY: bench
-bench: bench-format ## all benchmarks
+bench: bench-format bench-serving ## all benchmarks
 
 .PHONY: bench-format
 bench-format: ## packing of counts and span policies, the tables of docs/format-measurements.md (4 minutes, 7 GB)
 	cargo bench --locked -p espy-tests --bench packing
+
+.PHONY: bench-serving
+bench-serving: build ## the handler beside the floor server, nginx and Datasette, the tables of docs/benchmarks.md (12 minutes, 2 cores, 2 GB)
+	tests/benches/install
+	cargo bench --locked -p espy-tests --bench serving
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for SECONDS_EACH (60) seconds, with the stable compiler (needs a C++ compiler)

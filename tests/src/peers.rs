@@ -23,6 +23,11 @@ pub fn python() -> Command {
     command
 }
 
+/// Prometheus's tool that checks metrics.
+pub fn promtool() -> Command {
+    Command::new("promtool")
+}
+
 /// The statsd daemon; it takes the path of its configuration.
 pub fn statsd() -> Command {
     let mut command = Command::new("node");

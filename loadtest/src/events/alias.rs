@@ -3,9 +3,11 @@
 /// Walker's alias table, built by Vose's method
 /// (M. D. Vose, "A linear algorithm for generating random numbers with a given
 /// distribution", IEEE Trans. Softw. Eng. 17 (1991)).
+#[derive(Debug)]
 pub(crate) struct AliasTable {
     /// Per column: the share of the column that is its own, and who has the rest.
     columns: Vec<(f64, u32)>,
+    likeliest: usize,
 }
 
 impl AliasTable {
@@ -37,7 +39,16 @@ impl AliasTable {
         for i in small.into_iter().chain(large) {
             columns[i as usize] = (1.0, i);
         }
-        Self { columns }
+        let likeliest = (0..weights.len())
+            .rev()
+            .max_by(|a, b| weights[*a].total_cmp(&weights[*b]))
+            .unwrap_or(0);
+        Self { columns, likeliest }
+    }
+
+    /// The index with the greatest weight, the first of equals.
+    pub(crate) fn likeliest(&self) -> usize {
+        self.likeliest
     }
 
     pub(crate) fn draw(&self, rng: &mut fastrand::Rng) -> usize {

@@ -6,7 +6,7 @@
 //! of an event depends on the format. Memory holds the counts of one day.
 
 mod agent;
-mod alias;
+pub(crate) mod alias;
 mod calendar;
 mod details;
 mod environment;

@@ -6,6 +6,7 @@
 mod balancers;
 mod clients;
 mod differential;
+mod metrics;
 mod real_series;
 mod sample;
 mod served_bytes;

@@ -23,17 +23,24 @@ fn timings_arrive_and_no_line_is_bad() {
     let file = site.write("counts.csv", &sample::csv(&days, 1));
     site.run([file], &["--today=2026-11-13", &to]);
     site.pull(&[&to]);
-    let handler = Handler::ready(&site.snapshots(), &[&to]);
+    let handler = Handler::ready(&site.snapshots(), &[&to, "--statsd-sample=1"]);
+    for _ in 0..3 {
+        assert_eq!(handler.get("/api/packages/__all__/overall").status, 200);
+    }
 
     let stages = COMPACTOR_STAGES.map(|stage| format!("compactor.{stage}"));
     let stages = stages.into_iter().chain(["handler.load".to_owned()]);
+    let stages = stages.chain(["handler.route.pypistats_overall".to_owned()]);
     let timers: Vec<String> = stages
         .flat_map(|stage| ["wall_ms", "cpu_ms"].map(|clock| format!("'espy.{stage}.{clock}'")))
         .collect();
     statsd.wait_for("timers", &timers);
     statsd.wait_for(
         "counters",
-        &["'espy.compactor.rows.counted': 97".to_owned()],
+        &[
+            "'espy.compactor.rows.counted': 97".to_owned(),
+            "'espy.handler.route.pypistats_overall.requests': 3".to_owned(),
+        ],
     );
     statsd.wait_for(
         "gauges",

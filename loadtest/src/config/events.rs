@@ -1,12 +1,13 @@
-//! What the flags mean: [`EventsConfig`], valid, with units in its names.
+//! What the flags of `espy-loadtest events` mean.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use jiff::ToSpan;
 use jiff::civil::Date;
 
+use super::Mistakes;
+use super::value::{number, one_of, share, writable};
 use crate::args::EventsArgs;
 
 /// Names and weights of more projects than PyPI has (788,142 with a download
@@ -176,23 +177,6 @@ impl fmt::Display for EventsConfig {
     }
 }
 
-/// Every mistake of a command line, one a line.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Mistakes(Vec<String>);
-
-impl Mistakes {
-    /// Keeps the mistake and goes on.
-    fn take<T>(&mut self, read: Result<T, String>) -> Option<T> {
-        read.map_err(|mistake| self.0.push(mistake)).ok()
-    }
-}
-
-impl fmt::Display for Mistakes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join("\n       "))
-    }
-}
-
 impl EventsConfig {
     /// Reads what was typed; `today` is the current day, UTC.
     ///
@@ -213,7 +197,7 @@ impl EventsConfig {
         if let (Some(last_day), Some(day_count)) = (last_day, day_count)
             && first_day(last_day, day_count).is_none_or(|day| day.year() < 1970)
         {
-            mistakes.0.push(format!(
+            mistakes.add(format!(
                 "--days: {day_count} days to {last_day} begin before 1970"
             ));
         }
@@ -233,7 +217,7 @@ impl EventsConfig {
                 .iter()
                 .any(|suffix| *out == with_suffix(prefix, suffix))
         {
-            mistakes.0.push(format!(
+            mistakes.add(format!(
                 "--expected: \"{}\" would overwrite --out",
                 prefix.display()
             ));
@@ -257,7 +241,7 @@ impl EventsConfig {
             })
         };
         match valid() {
-            Some(config) if mistakes.0.is_empty() => Ok(config),
+            Some(config) if mistakes.is_empty() => Ok(config),
             _ => Err(mistakes),
         }
     }
@@ -273,42 +257,6 @@ pub fn with_suffix(prefix: &Path, suffix: &str) -> PathBuf {
 
 fn first_day(last_day: Date, day_count: u32) -> Option<Date> {
     last_day.checked_sub((i64::from(day_count) - 1).days()).ok()
-}
-
-/// A whole number; `1_000_000` reads well and is taken.
-fn number<T>(flag: &str, typed: &str, min: T, max: T) -> Result<T, String>
-where
-    T: FromStr + PartialOrd + fmt::Display,
-{
-    typed
-        .replace('_', "")
-        .parse()
-        .ok()
-        .filter(|value| *value >= min && *value <= max)
-        .ok_or_else(|| format!("{flag}: \"{typed}\" is not a whole number from {min} to {max}"))
-}
-
-fn share(flag: &str, typed: &str) -> Result<f64, String> {
-    typed
-        .parse()
-        .ok()
-        .filter(|value| (0.0..=1.0).contains(value))
-        .ok_or_else(|| format!("{flag}: \"{typed}\" is not a share from 0 to 1"))
-}
-
-fn one_of<T: Copy>(
-    flag: &str,
-    typed: &str,
-    all: &[T],
-    name: impl Fn(T) -> &'static str,
-) -> Result<T, String> {
-    all.iter()
-        .copied()
-        .find(|value| name(*value) == typed)
-        .ok_or_else(|| {
-            let names: Vec<_> = all.iter().map(|value| name(*value)).collect();
-            format!("{flag}: \"{typed}\" is none of {}", names.join(", "))
-        })
 }
 
 fn last_day(typed: Option<&str>, today: Date) -> Result<Date, String> {
@@ -332,26 +280,9 @@ fn out(typed: Option<&str>) -> Result<Out, String> {
     }
 }
 
-/// Refuses what could not be written, before anything is.
-fn writable(flag: &str, typed: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(typed);
-    let parent = match path.parent() {
-        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
-        Some(parent) => parent,
-        None => return Err(format!("{flag}: \"{typed}\" is no file name")),
-    };
-    if !parent.is_dir() {
-        return Err(format!("{flag}: \"{}\" is no directory", parent.display()));
-    }
-    if path.is_dir() || path.file_name().is_none() {
-        return Err(format!("{flag}: \"{typed}\" is a directory"));
-    }
-    Ok(path)
-}
-
 #[cfg(test)]
 mod tests {
-    use clap::{CommandFactory, Parser};
+    use clap::Parser;
     use jiff::civil::date;
 
     use super::*;
@@ -361,24 +292,10 @@ mod tests {
 
     fn read(flags: &[&str]) -> Result<EventsConfig, Mistakes> {
         let typed = ["espy-loadtest", "events"].iter().chain(flags);
-        let Command::Events(args) = Args::try_parse_from(typed).unwrap().command;
+        let Command::Events(args) = Args::try_parse_from(typed).unwrap().command else {
+            panic!("it is events")
+        };
         EventsConfig::from_args(&args, TODAY)
-    }
-
-    #[test]
-    fn clap_finds_no_fault() {
-        Args::command().debug_assert();
-    }
-
-    #[test]
-    fn every_flag_has_its_variable() {
-        let command = Args::command();
-        let events = command.find_subcommand("events").unwrap();
-        for arg in events.get_arguments() {
-            let Some(long) = arg.get_long() else { continue };
-            let variable = format!("ESPY_{}", long.to_uppercase().replace('-', "_"));
-            assert_eq!(arg.get_env().unwrap(), variable.as_str());
-        }
     }
 
     #[test]
@@ -423,7 +340,7 @@ mod tests {
             .flat_map(|(flag, value)| [*flag, *value])
             .collect();
         let mistakes = read(&typed).unwrap_err();
-        assert_eq!(mistakes.0.len(), flags.len(), "{mistakes}");
+        assert_eq!(mistakes.len(), flags.len(), "{mistakes}");
         for (flag, _) in flags {
             assert!(mistakes.to_string().contains(flag), "{flag}: {mistakes}");
         }

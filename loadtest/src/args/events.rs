@@ -1,40 +1,4 @@
-//! What was typed, as typed.
-//!
-//! Values are texts here and are read in [`crate::config`], not by clap, which
-//! stops at the first bad one: a person fixing a long command line wants all its
-//! mistakes at once.
-
-use clap::{Parser, Subcommand};
-
-/// Load generation for EspyMetrics.
-#[derive(Debug, Parser)]
-#[command(name = "espy-loadtest", version, about, max_term_width = 100)]
-pub struct Args {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: Command,
-}
-
-/// The subcommands.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Make realistic download events and their exact expected totals
-    ///
-    /// Writes FILE, and beside it FILE.expected.csv (the exact counts per day,
-    /// project, dimension and category that FILE holds) and FILE.expected.json
-    /// (rows, counted, ignored by reason, malformed, totals per day; written
-    /// last, so it stands for a complete file).
-    ///
-    /// The same seed and parameters give the same events in every format, and
-    /// the same bytes on every run.
-    #[command(after_help = "\
-Examples:
-  espy-loadtest events --rows 1000000 --days 7 --format linehaul --out events.log.gz
-  espy-loadtest events --rows 50000 --days 1 --end 2026-11-20 --malformed 20 --out day.ndjson
-  espy-loadtest events --projects 700000 --rows 20000000 --days 30 --format counts --out counts.csv.zst
-  espy-loadtest events --rows 1000 --out - | head -n 3")]
-    Events(EventsArgs),
-}
+//! The flags of `espy-loadtest events`.
 
 /// `espy-loadtest events`, as typed.
 #[derive(Clone, Debug, clap::Args)]
