@@ -12,7 +12,9 @@ use crate::folder::{Folder, numbered, numbered_overall, numbered_recent};
 use crate::handler::{Handler, wait_for};
 
 /// What is done to a file.
-const DEEDS: [(&str, fn(&Path)); 8] = [
+type Deed = (&'static str, fn(&Path));
+
+const DEEDS: [Deed; 8] = [
     ("cut to nothing", |path| open(path).set_len(0).unwrap()),
     ("cut in half", |path| {
         let file = open(path);
