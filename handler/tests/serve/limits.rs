@@ -4,6 +4,7 @@
 //! Of time limits only the outcome is looked at, never how long it took.
 
 use std::net::TcpStream;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::folder::{Folder, numbered, numbered_overall};
@@ -280,27 +281,39 @@ fn a_request_that_does_not_end_in_time() {
     let mut idle = handler.connect();
     assert_eq!(idle.request("GET", "/healthz", &[]).status, 200);
     let body = "POST /healthz HTTP/1.1\r\nHost: t\r\nContent-Length: 100\r\n\r\n";
-    for (part, before) in [
-        ("G", 0),
-        ("GET /healthz HTTP/1.1\r\n", 0),
-        ("GET /healthz HTTP/1.1\r\nHost: t\r\n", 0),
-        ("GET /healthz HTTP/1.1\r\nHost: t\r\n\r", 0),
-        (body, 0),
-        (&format!("{body}half"), 0),
-        // Behind a whole request, in the same packet.
-        (&format!("{HEALTH}G"), 1),
-        (&format!("{HEALTH}GET /healthz HTTP/1.1\r\nHost: t\r\n"), 1),
-        (&format!("{HEALTH}{body}half"), 1),
-        (&format!("{HEALTH}{HEALTH}{HEALTH}GET /heal"), 3),
-    ] {
-        let mut stream = handler.connect().into_stream();
-        wire::send(&mut stream, part.as_bytes());
-        let came =
-            wire::rest(&mut stream).unwrap_or_else(|what| panic!("{part:?} is waited for: {what}"));
-        let mut expect = vec![200; before];
-        expect.push(408);
-        assert_eq!(split(&came), (expect, false), "{part:?}: {}", shown(&came));
-    }
+    let parts = [
+        ("G".to_owned(), 0),
+        ("GET /healthz HTTP/1.1\r\n".to_owned(), 0),
+        ("GET /healthz HTTP/1.1\r\nHost: t\r\n".to_owned(), 0),
+        ("GET /healthz HTTP/1.1\r\nHost: t\r\n\r".to_owned(), 0),
+        (body.to_owned(), 0),
+        (format!("{body}half"), 0),
+        // Behind whole requests, in the same packet.
+        (format!("{HEALTH}G"), 1),
+        (format!("{HEALTH}GET /healthz HTTP/1.1\r\nHost: t\r\n"), 1),
+        (format!("{HEALTH}{body}half"), 1),
+        (format!("{HEALTH}{HEALTH}{HEALTH}GET /heal"), 3),
+    ];
+    // All wait together.
+    let failures = thread::scope(|scope| {
+        let waiting = parts.each_ref().map(|(part, before)| {
+            let mut stream = handler.connect().into_stream();
+            wire::send(&mut stream, part.as_bytes());
+            scope.spawn(move || {
+                let came = wire::rest(&mut stream)
+                    .map_err(|what| format!("{part:?} is waited for: {what}"))?;
+                let mut expect = vec![200; *before];
+                expect.push(408);
+                let found = replies(&came, 0)?.into_iter().map(|reply| reply.status);
+                let is_expected = found.collect::<Vec<_>>() == expect;
+                let failure = || format!("{part:?}: {}", shown(&came));
+                is_expected.then_some(()).ok_or_else(failure)
+            })
+        });
+        let ended = waiting.into_iter().map(|thread| thread.join().unwrap());
+        ended.filter_map(Result::err).collect::<Vec<String>>()
+    });
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
     // Behind an answer that has been taken.
     let mut client = handler.connect();
     assert_eq!(client.request("GET", "/healthz", &[]).status, 200);
