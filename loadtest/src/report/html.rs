@@ -50,8 +50,12 @@ pub(crate) fn page(report: &Report) -> String {
         }
     );
     tiles(&mut out, report);
-    for warning in &report.warnings {
-        let _ = writeln!(out, "<p class=\"warn\">{}</p>", escape(warning));
+    if !report.warnings.is_empty() {
+        out.push_str("<ul class=\"warn\">\n");
+        for warning in &report.warnings {
+            let _ = writeln!(out, "<li>{}</li>", escape(warning));
+        }
+        out.push_str("</ul>\n");
     }
     limits(&mut out, report);
     if !report.outcomes.is_empty() {
@@ -90,16 +94,8 @@ fn tiles(out: &mut String, report: &Report) {
     let mut all = Vec::new();
     if let (Some(first), false) = (report.outcomes.first(), report.kind == "compare") {
         all.push((count(first.rps), "answers per second", false));
-        all.push((
-            time(first.latency.percentile(50.0)),
-            "half are faster",
-            false,
-        ));
-        all.push((
-            time(first.latency.percentile(99.0)),
-            "99 % are faster",
-            false,
-        ));
+        all.push((time(first.percentile(50.0)), "half are faster", false));
+        all.push((time(first.percentile(99.0)), "99 % are faster", false));
         all.push((
             first.error_count.to_string(),
             "errors",
@@ -194,9 +190,9 @@ fn outcomes(out: &mut String, report: &Report) {
             color(outcome, number),
             escape(&outcome.name),
             count(outcome.rps),
-            time(outcome.latency.percentile(50.0)),
-            time(outcome.latency.percentile(99.0)),
-            time(outcome.latency.percentile(99.9)),
+            time(outcome.percentile(50.0)),
+            time(outcome.percentile(99.0)),
+            time(outcome.percentile(99.9)),
             time(outcome.latency.max()),
             outcome.error_count,
             time(outcome.cpu_us_per_request),

@@ -209,6 +209,20 @@ impl Outcome {
         }
     }
 
+    /// A percentile of latency; of several rounds the median, so that one bad
+    /// round does not decide.
+    pub(crate) fn percentile(&self, percent: f64) -> Option<f64> {
+        let of_round = |round: &Round| match percent {
+            50.0 => round.p50_us,
+            99.0 => round.p99_us,
+            99.9 => round.p99_9_us,
+            _ => None,
+        };
+        Spread::of(self.rounds.iter().filter_map(of_round))
+            .map(|spread| spread.median)
+            .or_else(|| self.latency.percentile(percent))
+    }
+
     pub(crate) fn round(&self) -> Round {
         Round {
             rps: self.rps,
