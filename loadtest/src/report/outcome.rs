@@ -168,7 +168,7 @@ impl Outcome {
         let errors: BTreeMap<&'static str, u64> = Failure::ALL
             .into_iter()
             .map(|kind| (kind, record.failures[kind as usize]))
-            // The floor knows no names, so it finds those that do not exist.
+            // The floor finds everything, also what a replayed log did not.
             .filter(|(kind, count)| *count > 0 && !(is_floor && *kind == Failure::StatusUnexpected))
             .map(|(kind, count)| (kind.name(), count))
             .collect();
