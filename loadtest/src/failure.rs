@@ -21,7 +21,7 @@ pub enum Failure {
     Status4xx,
     /// 5xx.
     Status5xx,
-    /// Another status than was right: a success for a name that does not exist.
+    /// Another status than was right: a success where a log has an error.
     StatusUnexpected,
     /// Due, but too many others were waiting.
     NotSent,

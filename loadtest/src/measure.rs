@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::client::{self, Clock, Done, Shared, nanos};
 use crate::config::{LoadConfig, Loop, Target};
@@ -85,6 +86,7 @@ pub(crate) fn measure(
     interrupt: &Interrupt,
     progress: &mut Progress,
 ) -> anyhow::Result<Measured> {
+    allow_sockets();
     let from_ns = nanos(load.warmup);
     let window = Window {
         from_ns,
@@ -173,6 +175,18 @@ pub(crate) fn measure(
     Ok(sum(
         load, window, done, &shared, target_cpu, processes, interrupt,
     ))
+}
+
+/// Each connection is a file, and many systems begin with room for 1024.
+fn allow_sockets() {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, wanted) {
+        log::warn!("open files stay limited to {:?}: {error}", limit.current);
+    }
 }
 
 fn sum(

@@ -165,7 +165,7 @@ impl Metric {
     fn of(self, outcome: &Outcome) -> Option<f64> {
         let nanos = |us: f64| us * 1e3;
         match self {
-            Self::Percentile(percent) => outcome.latency.percentile(percent).map(nanos),
+            Self::Percentile(percent) => outcome.percentile(percent).map(nanos),
             Self::Mean => outcome.latency.mean().map(nanos),
             Self::Max => outcome.latency.max().map(nanos),
             #[expect(clippy::cast_precision_loss, reason = "compared with small numbers")]

@@ -321,7 +321,8 @@ pub struct LoadArgs {
     )]
     pub gzip: String,
 
-    /// Share of requests for names that do not exist (404 is right for them)
+    /// Share of requests for names that do not exist (404 and an
+    /// empty answer are both right for them)
     #[arg(
         long,
         env = "ESPY_UNKNOWN",

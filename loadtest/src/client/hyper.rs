@@ -299,7 +299,10 @@ impl Thread {
             }
         }
         // hyper does not tell the size of heads.
-        self.share.borrow_mut().record.wire_bytes += body_bytes;
+        let share = &mut *self.share.borrow_mut();
+        if share.shared.clock.now_ns() >= share.shared.window.from_ns {
+            share.record.wire_bytes += body_bytes;
+        }
         Ok((status, body_bytes))
     }
 }

@@ -309,7 +309,9 @@ impl Worker {
     }
 
     fn received(&mut self, number: usize, mut bytes: &[u8], now_ns: u64) {
-        self.share.record.wire_bytes += bytes.len() as u64;
+        if now_ns >= self.share.shared.window.from_ns {
+            self.share.record.wire_bytes += bytes.len() as u64;
+        }
         while !bytes.is_empty() {
             let connection = &mut self.connections[number];
             let Some(flight) = connection.flights.front().copied() else {

@@ -168,7 +168,7 @@ impl Outcome {
         let errors: BTreeMap<&'static str, u64> = Failure::ALL
             .into_iter()
             .map(|kind| (kind, record.failures[kind as usize]))
-            // The floor knows no names, so it finds those that do not exist.
+            // The floor finds everything, also what a replayed log did not.
             .filter(|(kind, count)| *count > 0 && !(is_floor && *kind == Failure::StatusUnexpected))
             .map(|(kind, count)| (kind.name(), count))
             .collect();
@@ -207,6 +207,20 @@ impl Outcome {
             timeline: timeline(record),
             ..Self::default()
         }
+    }
+
+    /// A percentile of latency; of several rounds the median, so that one bad
+    /// round does not decide.
+    pub(crate) fn percentile(&self, percent: f64) -> Option<f64> {
+        let of_round = |round: &Round| match percent {
+            50.0 => round.p50_us,
+            99.0 => round.p99_us,
+            99.9 => round.p99_9_us,
+            _ => None,
+        };
+        Spread::of(self.rounds.iter().filter_map(of_round))
+            .map(|spread| spread.median)
+            .or_else(|| self.latency.percentile(percent))
     }
 
     pub(crate) fn round(&self) -> Round {

@@ -60,18 +60,7 @@ fn outcomes(outcomes: &[Outcome]) -> String {
         .to_vec(),
     ];
     for outcome in outcomes {
-        let at = |percent| {
-            // Medians of the rounds, where there are several.
-            let rounds = |get: fn(&super::Round) -> Option<f64>| {
-                Spread::of(outcome.rounds.iter().filter_map(get)).map(|spread| spread.median)
-            };
-            let of_rounds = match percent {
-                50.0 => rounds(|round| round.p50_us),
-                99.0 => rounds(|round| round.p99_us),
-                _ => rounds(|round| round.p99_9_us),
-            };
-            time(of_rounds.or_else(|| outcome.latency.percentile(percent)))
-        };
+        let at = |percent| time(outcome.percentile(percent));
         rows.push(vec![
             outcome.name.clone(),
             count(outcome.rps),
