@@ -5,7 +5,7 @@
 //! header fields, folded lines, NUL, differing lengths.
 
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, Version};
 
 /// Most of what one request may have.
 #[derive(Clone, Copy, Debug)]
@@ -89,9 +89,8 @@ pub fn check(
         return Err(Refusal::TargetLength);
     }
     check_host(version, headers)?;
-    if let Some(expected) = headers.get(EXPECT)
-        && !expected.as_bytes().eq_ignore_ascii_case(b"100-continue")
-    {
+    let is_known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    if !headers.get_all(EXPECT).iter().all(is_known) {
         return Err(Refusal::Expectation);
     }
     Ok(())
@@ -141,7 +140,7 @@ fn is_host(host: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
+    use http::HeaderName;
 
     use super::*;
 

@@ -103,6 +103,9 @@ pub(super) struct Activity {
     phase: Cell<Phase>,
     since: Cell<Instant>,
     stalled_since: Cell<Option<Instant>>,
+    /// The bytes that came last.
+    tail: Cell<[u8; 4]>,
+    has_body: Cell<bool>,
     answers: Cell<u64>,
     is_refused: Cell<bool>,
     verdict: Cell<Option<Verdict>>,
@@ -117,6 +120,8 @@ impl Activity {
             phase: Cell::new(Phase::Idle),
             since: Cell::new(now),
             stalled_since: Cell::new(None),
+            tail: Cell::default(),
+            has_body: Cell::new(false),
             answers: Cell::new(0),
             is_refused: Cell::new(false),
             verdict: Cell::new(None),
@@ -124,12 +129,28 @@ impl Activity {
         }
     }
 
-    /// Bytes have come. Those of a request behind the one being answered
+    /// These bytes have come. Those of a request behind the one being answered
     /// count from its answer on.
-    pub(super) fn has_read(&self) {
+    pub(super) fn has_read(&self, bytes: &[u8]) {
+        let mut tail = self.tail.get();
+        for &byte in bytes.iter().skip(bytes.len().saturating_sub(tail.len())) {
+            tail.rotate_left(1);
+            tail[tail.len() - 1] = byte;
+        }
+        self.tail.set(tail);
+        self.is_reading();
+    }
+
+    /// A part of a request is here.
+    pub(super) fn is_reading(&self) {
         if self.phase.get() == Phase::Idle {
             self.begin(Phase::Reading);
         }
+    }
+
+    /// Whether the process may end without finishing a request.
+    pub(super) fn has_begun(&self) -> bool {
+        self.phase.get() == Phase::Reading
     }
 
     /// Whether not a byte has come so far.
@@ -137,8 +158,10 @@ impl Activity {
         self.answers.get() == 0 && self.phase.get() == Phase::Idle
     }
 
-    /// A whole request is here; returns how many there have been.
-    pub(super) fn answers(&self) -> u64 {
+    /// A whole request is here; returns how many there have been. Where one
+    /// with a body ends cannot be told from the bytes that came last.
+    pub(super) fn answers(&self, has_body: bool) -> u64 {
+        self.has_body.set(has_body);
         self.begin(Phase::Answering);
         self.answers.set(self.answers.get() + 1);
         self.answers.get()
@@ -159,7 +182,17 @@ impl Activity {
     /// Everything that was to be written is.
     pub(super) fn has_flushed(&self) {
         if self.phase.get() == Phase::Answering {
-            self.begin(Phase::Idle);
+            // What came last is no end of a header block: there is more in
+            // the engine's buffer than what has been answered.
+            let is_rest = !matches!(
+                self.tail.get(),
+                [.., b'\n', b'\n'] | [_, b'\n', b'\r', b'\n']
+            );
+            self.begin(if is_rest && !self.has_body.get() {
+                Phase::Reading
+            } else {
+                Phase::Idle
+            });
         }
     }
 
@@ -240,11 +273,12 @@ mod tests {
 
     #[test]
     fn each_phase_has_its_time() {
-        let reading = |activity: &Activity| activity.has_read();
-        let answering = |activity: &Activity| {
-            activity.has_read();
-            activity.answers();
+        let reading = |activity: &Activity| activity.has_read(b"GET");
+        let answering_all = |activity: &Activity, bytes: &[u8]| {
+            activity.has_read(bytes);
+            activity.answers(false);
         };
+        let answering = |activity: &Activity| answering_all(activity, b"GET\r\n\r\n");
         let stalled = |activity: &Activity| {
             answering(activity);
             activity.is_stalled();
@@ -263,6 +297,19 @@ mod tests {
         assert_eq!(verdict(stalled, 31), Some(Verdict::WriteTimeout));
         assert_eq!(verdict(flushed, 75), None);
         assert_eq!(verdict(flushed, 76), Some(Verdict::Idle));
+        for (bytes, is_rest) in [
+            (&b"GET\n\n"[..], false),
+            (b"\n\r\n", false),
+            (b"GET\r\n\r\nG", true),
+            (b"GET\r\n\r\nG\r\n", true),
+        ] {
+            let rest = |activity: &Activity| {
+                answering_all(activity, bytes);
+                activity.has_flushed();
+            };
+            let expect = is_rest.then_some(Verdict::HeaderTimeout);
+            assert_eq!(verdict(rest, 11), expect, "{bytes:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! One connection: hyper outside, [`respond`] inside.
 
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -44,6 +43,11 @@ const LINGER_BYTES_MAX: usize = 1 << 20;
 /// may be on its way.
 const UNTOUCHED_GRACE: Duration = Duration::from_millis(100);
 
+/// A request ended before its body did: there is nothing to answer.
+#[derive(Debug, thiserror::Error)]
+#[error("a request broke off in its body")]
+struct BrokenOff;
+
 /// How the engine has ended.
 enum End {
     Served(hyper::Result<()>),
@@ -76,6 +80,9 @@ pub(super) async fn serve(stream: TcpStream, open: Open) {
             },
         });
         match end.await {
+            // What has begun is finished, and its answer says that it is the
+            // last; the engine would drop what it has read so far.
+            End::Judged(Verdict::Drain) if activity.has_begun() => {}
             End::Judged(Verdict::Drain) => {
                 Pin::new(&mut engine).graceful_shutdown();
                 // The engine goes on waiting for a first request.
@@ -147,15 +154,18 @@ async fn answer(
     shared: &Shared,
     activity: &Activity,
     request: hyper::Request<Incoming>,
-) -> Result<hyper::Response<Full<Bytes>>, Infallible> {
+) -> Result<hyper::Response<Full<Bytes>>, BrokenOff> {
     let (head, mut body) = request.into_parts();
     let checked = rules::check(head.version, &head.uri, &head.headers, &shared.limits);
-    if checked.is_ok() && !body.is_end_stream() {
-        // Nobody wants it, but the next request is behind it. When it breaks
-        // off, the engine ends the connection.
-        while let Some(Ok(_)) = body.frame().await {}
+    let has_body = !body.is_end_stream();
+    if checked.is_ok() && has_body {
+        activity.is_reading();
+        // Nobody wants it, but the next request is behind it.
+        while let Some(frame) = body.frame().await {
+            frame.map_err(|_| BrokenOff)?;
+        }
     }
-    let number = activity.answers();
+    let number = activity.answers(has_body);
     let recording = shared.recorder.start();
     let target = head.uri.path_and_query();
     let asked = Asked {

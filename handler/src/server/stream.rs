@@ -31,8 +31,9 @@ impl AsyncRead for Watched {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        if buffer.filled().len() > before {
-            self.activity.has_read();
+        match &buffer.filled()[before..] {
+            [] => {}
+            bytes => self.activity.has_read(bytes),
         }
         Poll::Ready(Ok(()))
     }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::reporter::Report;
 use super::{Answered, CoreSignals, Signals, Trouble};
 use crate::respond::Answer;
+use crate::routes::RouteName;
 
 /// How many answers there are to one sample; 0 takes none.
 #[derive(Clone, Copy, Debug)]
@@ -111,9 +112,8 @@ impl Recorder {
                 cpu: thread_cpu_time().saturating_sub(cpu_started),
             });
         }
-        // A balancer that asks a handler without a snapshot is no error.
-        let is_error = response.status().is_server_error()
-            && response.status() != StatusCode::SERVICE_UNAVAILABLE;
+        // A balancer that asks whether it is ready has its answer.
+        let is_error = response.status().is_server_error() && answer.route != RouteName::Readyz;
         if self.lines.takes() || is_error {
             log(&answered, asked, response.headers());
         }
@@ -125,7 +125,7 @@ fn log(answered: &Answered, asked: &Asked<'_>, headers: &HeaderMap) {
     log::info!(
         target: "access",
         method:% = asked.method,
-        target = asked.target,
+        uri = asked.target,
         version:? = asked.version,
         route = answered.route.as_str(),
         status = answered.status.as_u16(),
