@@ -76,4 +76,4 @@ fuzz: ## each fuzz target for SECONDS_EACH (60) seconds, with the stable compile
 .PHONY: clean
 clean: ## remove what was built and what the tests installed
 	cargo clean
-	rm -rf .venv .npm
+	rm -rf .venv .venv-bench .npm

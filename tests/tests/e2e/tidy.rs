@@ -11,7 +11,7 @@ use serde_json::Value;
 
 const PROGRAMS: [&str; 3] = ["espy-handler", "espy-compactor", "espy-loadtest"];
 /// Folders that hold nothing of ours.
-const NOT_OURS: [&str; 4] = ["target", ".git", ".venv", ".npm"];
+const NOT_OURS: [&str; 5] = ["target", ".git", ".venv", ".venv-bench", ".npm"];
 /// Endings of files that hold bytes rather than text.
 const NO_TEXT: [&str; 4] = ["gz", "zst", "sqlite", "parquet"];
 /// Set by build scripts for `env!`, not read from an environment.
