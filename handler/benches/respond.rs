@@ -1,0 +1,181 @@
+//! CPU time of answers that no cache gives: lookup, decoding, rendering.
+//!
+//! Goals: the median over rounds of the CPU time of one call of `respond`, for
+//! names drawn evenly from 20,000 projects (memory is cold) and for one name
+//! again and again (what is left when memory is not waited for).
+//!
+//! Non-goals: the engine, the network, loading.
+//!
+//! `cargo bench -p espy-handler --bench respond` measures and prints Markdown;
+//! without `--bench` (as `cargo test` runs it) sizes are small and the numbers
+//! mean nothing. Every answer counts for a checksum, and the sums of some are
+//! compared with what was put into the snapshot: a fast wrong answer fails.
+#![expect(
+    clippy::print_stdout,
+    reason = "a benchmark reports on standard output"
+)]
+
+#[expect(dead_code, reason = "shared with the tests of the server")]
+#[path = "../tests/serve/folder.rs"]
+mod folder;
+#[path = "common/snapshot.rs"]
+mod snapshot;
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use bytes::Bytes;
+use fastrand::Rng;
+use http::{HeaderMap, Method, StatusCode};
+use rustix::time::{ClockId, clock_gettime};
+
+use espy_handler::generation::{CoreGeneration, Loader};
+use espy_handler::respond::{Request, View, respond};
+use espy_handler::state::ServiceState;
+use espy_shared::files;
+use espy_shared::layout;
+use espy_shared::manifest::{CURRENT_BYTES_MAX, Current};
+
+use snapshot::Snapshot;
+
+struct Sizes {
+    projects: usize,
+    /// Answers in one round.
+    answers: usize,
+    rounds: usize,
+}
+
+const MEASURE: Sizes = Sizes {
+    projects: 20_000,
+    answers: 4_000,
+    rounds: 25,
+};
+const CHECK: Sizes = Sizes {
+    projects: 60,
+    answers: 100,
+    rounds: 2,
+};
+
+const ENDPOINTS: [&str; 4] = ["recent", "overall", "python_minor", "system"];
+
+fn main() {
+    let is_measuring = std::env::args().any(|arg| arg == "--bench");
+    let sizes = if is_measuring { MEASURE } else { CHECK };
+    let snapshot = Snapshot::build(sizes.projects);
+    let generation = load(&snapshot);
+    let bench = Bench {
+        sizes,
+        state: ServiceState::new(1, u64::MAX, 0),
+        generation,
+        names: &snapshot.names,
+    };
+    bench.check(&snapshot.overall);
+    println!(
+        "{} projects, 180 days, {} segments, {:.0} MB\n",
+        bench.sizes.projects,
+        bench.generation.facts().manifest().segments.len(),
+        bench.generation.facts().segment_bytes() as f64 / 1e6,
+    );
+    println!("| answer | body, bytes | any project, µs | fastest round | one project, µs | fastest round |");
+    println!("|---|---|---|---|---|---|");
+    for endpoint in ENDPOINTS {
+        let any = bench.measure(endpoint, bench.sizes.projects);
+        let one = bench.measure(endpoint, 1);
+        println!(
+            "| `{endpoint}` | {} | {:.2} | {:.2} | {:.2} | {:.2} |",
+            any.body_bytes, any.median_us, any.least_us, one.median_us, one.least_us
+        );
+    }
+}
+
+fn load(snapshot: &Snapshot) -> CoreGeneration {
+    let mut loader = Loader::new(snapshot.folder.path(), NonZeroUsize::MIN, u64::MAX, 181);
+    let path = snapshot.folder.path().join(layout::CURRENT);
+    let current = files::read_limited(&path, CURRENT_BYTES_MAX).expect("it was written");
+    let current = Current::parse(&current).expect("it is whole");
+    let manifest = loader.current_manifest(&current).expect("it is whole");
+    loader
+        .load(manifest, current.manifest)
+        .expect("a snapshot of our own")
+        .remove(0)
+}
+
+struct Bench<'a> {
+    sizes: Sizes,
+    state: ServiceState,
+    generation: CoreGeneration,
+    names: &'a [String],
+}
+
+struct Measured {
+    body_bytes: usize,
+    median_us: f64,
+    least_us: f64,
+}
+
+impl Bench<'_> {
+    fn body(&self, endpoint: &str, name: &str) -> Bytes {
+        let target = format!("/api/packages/{name}/{endpoint}");
+        let request = Request {
+            method: &Method::GET,
+            target: &target,
+            headers: &HeaderMap::new(),
+        };
+        let view = View {
+            generation: Some(&self.generation),
+            state: &self.state,
+            now_seconds: 0,
+        };
+        let response = respond(&request, &view);
+        assert_eq!(response.status(), StatusCode::OK, "{target}");
+        response.into_body()
+    }
+
+    /// The counts in the answers are those of the snapshot.
+    fn check(&self, overall: &[u64]) {
+        for index in (0..self.names.len()).step_by(self.names.len().div_ceil(500)) {
+            let body = self.body("overall", &self.names[index]);
+            let body: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+            let rows = body["data"].as_array().expect("rows");
+            let counts = rows.iter().filter_map(|row| row["downloads"].as_u64());
+            assert_eq!(counts.sum::<u64>(), overall[index]);
+            assert!(rows.is_sorted_by_key(|row| {
+                (row["category"].to_string(), row["date"].to_string())
+            }));
+        }
+    }
+
+    /// Answers about projects drawn from the first `projects` names.
+    fn measure(&self, endpoint: &str, projects: usize) -> Measured {
+        let mut rng = Rng::with_seed(1);
+        let mut bytes = 0;
+        let mut rounds: Vec<Duration> = (0..self.sizes.rounds)
+            .map(|_| {
+                let names: Vec<&str> = (0..self.sizes.answers)
+                    .map(|_| &*self.names[rng.usize(..projects)])
+                    .collect();
+                let start = cpu_time();
+                for name in names {
+                    bytes += std::hint::black_box(self.body(endpoint, name)).len();
+                }
+                cpu_time() - start
+            })
+            .collect();
+        rounds.sort_unstable();
+        let microseconds = |round: Duration| round.as_secs_f64() * 1e6 / self.sizes.answers as f64;
+        Measured {
+            body_bytes: bytes / (self.sizes.answers * self.sizes.rounds),
+            median_us: microseconds(rounds[rounds.len() / 2]),
+            least_us: microseconds(rounds[0]),
+        }
+    }
+}
+
+/// CPU time of this thread: what others do meanwhile does not count.
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(
+        u64::try_from(time.tv_sec).expect("no thread ran before it began"),
+        u32::try_from(time.tv_nsec).expect("less than a second"),
+    )
+}
