@@ -5,23 +5,14 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use espy_shared::dimension::Dimension;
 use espy_shared::files;
 use espy_shared::hash::ObjectHash;
 use espy_shared::layout;
 use espy_shared::manifest::{Current, DocumentError, MANIFEST_BYTES_MAX, Manifest, SegmentEntry};
-use espy_shared::segment::{HeadReader, Identity, Kind, SegmentError, SeriesReader};
+use espy_shared::segment::{HeadReader, Identity, Kind, SegmentError};
 
-use super::{CoreGeneration, Facts};
+use super::{CoreGeneration, Facts, Series};
 use crate::image::{Held, Image, ImageError};
-
-/// Dimensions whose statements are prepared before the first request.
-const WARM: [Dimension; 4] = [
-    Dimension::Overall,
-    Dimension::PythonMajor,
-    Dimension::PythonMinor,
-    Dimension::System,
-];
 
 /// Why a snapshot is not served.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +116,7 @@ struct Opened {
 #[derive(Debug)]
 enum Reader {
     Head(Held<HeadReader>),
-    Series(Held<SeriesReader>),
+    Series(Arc<Series>),
 }
 
 impl Loader {
@@ -249,15 +240,14 @@ impl Loader {
         }
         let path = self.dir.join(layout::segment(&sha256));
         let image = Image::load(&path, &sha256, entry.raw_bytes)
-            .map(Arc::new)
             .map_err(|source| LoadError::Image { sha256, source })?;
         let reader = match entry.kind {
-            Kind::Head => Held::head(&image, &identity).map(Reader::Head),
-            _ => Held::series(&image, &identity).map(Reader::Series),
+            Kind::Head => Held::head(Arc::new(image), &identity).map(Reader::Head),
+            _ => image.into_series(&identity).map(Arc::new).map(Reader::Series),
         };
         let opened = Opened {
             identity,
-            bytes: image.length(),
+            bytes: entry.raw_bytes,
             reader: reader.map_err(refused)?,
         };
         self.opened.insert(sha256, opened);
@@ -272,7 +262,7 @@ impl Loader {
             let refused = |source| LoadError::Segment { sha256, source };
             match self.opened.get(&sha256).map(|opened| &opened.reader) {
                 Some(Reader::Head(reader)) => head = Some(warm_head(reader).map_err(refused)?),
-                Some(Reader::Series(reader)) => series.push(warm_series(reader).map_err(refused)?),
+                Some(Reader::Series(reader)) => series.push(Arc::clone(reader)),
                 None => unreachable!("every segment of the manifest has been opened"),
             }
         }
@@ -284,16 +274,8 @@ impl Loader {
     }
 }
 
-/// A reader with its statements prepared, so that the first request after a
+/// A reader with its statement prepared, so that the first request after a
 /// swap costs what the others do.
-fn warm_series(reader: &Held<SeriesReader>) -> Result<Held<SeriesReader>, SegmentError> {
-    let reader = reader.another()?;
-    for dimension in WARM {
-        reader.walk("", dimension, |_, _| ())?;
-    }
-    Ok(reader)
-}
-
 fn warm_head(reader: &Held<HeadReader>) -> Result<Held<HeadReader>, SegmentError> {
     let reader = reader.another()?;
     reader.project("")?;

@@ -163,7 +163,7 @@ fn daily(
             Some(filter) => category == filter,
             None => true,
         })?,
-        None => DailyTable::default(),
+        None => DailyTable::new(0),
     };
     if endpoint == Endpoint::Overall && table.row_count() == 0 {
         return Err(RespondError::NoRows);
@@ -178,9 +178,12 @@ fn daily(
             .raw(r#"{"category":"#)
             .text(&category.name)
             .raw(r#","date":""#);
-        for &(day, count) in &category.counts {
+        for (date, &count) in dates.iter().zip(&category.counts) {
+            if count == 0 {
+                continue;
+            }
             json.raw(front.as_bytes())
-                .raw(dates[day])
+                .raw(date)
                 .raw(r#"","downloads":"#)
                 .number(count)
                 .raw("},");

@@ -3,6 +3,8 @@
 //! file and again in the manifest, and both sides compare them.
 
 mod head;
+mod mapped;
+mod pages;
 mod series;
 
 use std::fmt;
@@ -15,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::day::Day;
 
 pub use head::{HeadReader, ProjectHead};
-pub use series::SeriesReader;
+pub use mapped::{Lookup, MappedSeries, SeriesTables};
+pub use series::{SeriesReader, Shape};
 
 /// `ESPY` in the header of every segment.
 pub const APPLICATION_ID: i32 = 0x4553_5059;
@@ -101,6 +104,9 @@ pub enum SegmentError {
     /// Says something else than the manifest, or than itself.
     #[error("the segment is not what it should be: {0}")]
     Identity(String),
+    /// Pages that are not those of a table, or not where they should be.
+    #[error("the pages of its tables are not laid out as they should be")]
+    Pages,
     /// A series that the codec refuses.
     #[error("a series cannot be decoded")]
     Series(#[from] crate::series::SeriesError),
