@@ -20,7 +20,7 @@ use crate::state::ServiceState;
 
 pub(crate) use conditional::conditional;
 pub(crate) use etag::TagSeed;
-pub(crate) use json::Json;
+pub(crate) use json::{Json, Row};
 pub(crate) use target::Query;
 
 /// Methods that every route knows.

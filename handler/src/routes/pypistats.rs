@@ -10,7 +10,7 @@ use espy_shared::dimension::{Dimension, WITH_MIRRORS, WITHOUT_MIRRORS};
 use super::Package;
 use crate::error::RespondError;
 use crate::generation::{CoreGeneration, DailyTable};
-use crate::respond::{Json, Query, Request, Response, View, conditional};
+use crate::respond::{Json, Query, Request, Response, Row, View, conditional};
 
 const JSON: &str = "application/json";
 /// About the bytes of one row, to have room for all at once.
@@ -178,15 +178,11 @@ fn daily(
             .raw(r#"{"category":"#)
             .text(&category.name)
             .raw(r#","date":""#);
+        let row = Row::new(front.as_bytes(), br#"","downloads":"#);
         for (date, &count) in dates.iter().zip(&category.counts) {
-            if count == 0 {
-                continue;
+            if count > 0 {
+                row.put(&mut json, date, count);
             }
-            json.raw(front.as_bytes())
-                .raw(date)
-                .raw(r#"","downloads":"#)
-                .number(count)
-                .raw("},");
         }
     }
     json.trim_comma()

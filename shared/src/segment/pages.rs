@@ -345,16 +345,31 @@ fn content_bytes(kind: u64) -> Option<usize> {
 /// of the ninth.
 #[inline]
 fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    let (&first, rest) = bytes.split_first()?;
-    if first < 0x80 {
-        *bytes = rest;
-        return Some(u64::from(first));
+    let low = |byte: u8| u64::from(byte & 0x7f);
+    match **bytes {
+        [a, ref rest @ ..] if a < 0x80 => {
+            *bytes = rest;
+            Some(u64::from(a))
+        }
+        [a, b, ref rest @ ..] if b < 0x80 => {
+            *bytes = rest;
+            Some(low(a) << 7 | u64::from(b))
+        }
+        [a, b, c, ref rest @ ..] if c < 0x80 => {
+            *bytes = rest;
+            Some(low(a) << 14 | low(b) << 7 | u64::from(c))
+        }
+        _ => long_varint(bytes),
     }
-    let mut value = u64::from(first & 0x7f);
-    for (index, &byte) in rest.iter().take(8).enumerate() {
-        if index == 7 || byte < 0x80 {
-            *bytes = &rest[index + 1..];
-            let bits = if index == 7 { 8 } else { 7 };
+}
+
+#[cold]
+fn long_varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for (index, &byte) in bytes.iter().take(9).enumerate() {
+        if index == 8 || byte < 0x80 {
+            *bytes = &bytes[index + 1..];
+            let bits = if index == 8 { 8 } else { 7 };
             return Some(value << bits | u64::from(byte));
         }
         value = value << 7 | u64::from(byte & 0x7f);
