@@ -82,7 +82,13 @@ fn main() {
     );
     println!("| answer | body, bytes | any project, µs | fastest round | one project, µs | fastest round |");
     println!("|---|---|---|---|---|---|");
+    // `-- overall` measures that alone, for a profile of it.
+    let chosen = |endpoint: &&str| std::env::args().any(|argument| argument == *endpoint);
+    let is_any_chosen = ENDPOINTS.iter().any(chosen);
     for endpoint in ENDPOINTS {
+        if is_any_chosen && !chosen(&endpoint) {
+            continue;
+        }
         let any = bench.measure(endpoint, bench.names);
         let middle = bench.names.len() / 2;
         let one = bench.measure(endpoint, &bench.names[middle..=middle]);

@@ -32,7 +32,7 @@ use rustix::mm::{
 
 use espy_shared::hash::{HashWriter, ObjectHash};
 use espy_shared::segment::{
-    self, HeadReader, Identity, MappedSeries, SegmentError, SeriesReader, SeriesTables,
+    self, HeadReader, Identity, MappedSeries, Memory, SegmentError, SeriesReader, SeriesTables,
 };
 
 /// Bytes copied before they are hashed: few enough to be still in the second
@@ -217,6 +217,22 @@ impl Image {
 impl AsRef<[u8]> for Image {
     fn as_ref(&self) -> &[u8] {
         self.bytes()
+    }
+}
+
+impl Memory for Image {
+    #[inline]
+    fn prefetch(&self, start: usize) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(byte) = self.bytes().get(start) {
+            // SAFETY: every x86-64 has the instruction, and it changes nothing
+            // that a program can see.
+            unsafe {
+                std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
+                    std::ptr::from_ref(byte).cast(),
+                );
+            }
+        }
     }
 }
 

@@ -5,6 +5,13 @@ use super::series::Shape;
 use super::{SegmentError, SeriesReader};
 use crate::dimension::Dimension;
 
+/// The bytes of a segment in memory.
+pub trait Memory: AsRef<[u8]> {
+    /// Says that the bytes at `start` will be read soon. The default does
+    /// nothing, and answers are the same.
+    fn prefetch(&self, start: usize);
+}
+
 /// A span or history in memory, its rows found by way of its pages.
 ///
 /// A statement costs a lookup more than the lookup itself, and a connection
@@ -67,7 +74,7 @@ impl Lookup<'_> {
     }
 }
 
-impl<B: AsRef<[u8]>> MappedSeries<B> {
+impl<B: Memory> MappedSeries<B> {
     /// Of verified bytes, in which `tables` were found.
     ///
     /// # Errors
@@ -102,22 +109,20 @@ impl<B: AsRef<[u8]>> MappedSeries<B> {
     #[inline]
     pub fn step<'a>(&'a self, lookup: &mut Lookup<'a>, project: &str) -> Result<(), SegmentError> {
         let pages = self.pages()?;
+        let damaged = SegmentError::Pages;
         let state = match lookup.0 {
-            State::Name(place) => match pages
-                .step_to_key(place, project.as_bytes())
-                .ok_or(SegmentError::Pages)?
-            {
-                Step::Down(place) => State::Name(place),
-                Step::Found(id) => State::Row(Place::root(self.tables.rows_root), id),
-                Step::Missing => State::Missing,
-            },
-            State::Row(place, id) => {
-                match pages.step_to_row(place, id).ok_or(SegmentError::Pages)? {
-                    Step::Down(place) => State::Row(place, id),
-                    Step::Found(row) => State::Found(row),
+            State::Name(place) => {
+                match pages.step_to_key(place, project.as_bytes()).ok_or(damaged)? {
+                    Step::Down(place) => State::Name(self.soon(place)),
+                    Step::Found(id) => State::Row(Place::root(self.tables.rows_root), id),
                     Step::Missing => State::Missing,
                 }
             }
+            State::Row(place, id) => match pages.step_to_row(place, id).ok_or(damaged)? {
+                Step::Down(place) => State::Row(self.soon(place), id),
+                Step::Found(row) => State::Found(row),
+                Step::Missing => State::Missing,
+            },
             done => done,
         };
         lookup.0 = state;
@@ -149,6 +154,12 @@ impl<B: AsRef<[u8]>> MappedSeries<B> {
             Some(bytes) => self.tables.shape.decode(dimension, bytes, each),
             None => Ok(()),
         }
+    }
+
+    #[inline]
+    fn soon(&self, place: Place) -> Place {
+        self.bytes.prefetch(place.next_read());
+        place
     }
 
     #[inline]

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::day::Day;
 
 pub use head::{HeadReader, ProjectHead};
-pub use mapped::{Lookup, MappedSeries, SeriesTables};
+pub use mapped::{Lookup, MappedSeries, Memory, SeriesTables};
 pub use series::{SeriesReader, Shape};
 
 /// `ESPY` in the header of every segment.

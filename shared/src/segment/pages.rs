@@ -34,21 +34,53 @@ pub(super) enum Step<T> {
     Missing,
 }
 
-/// A page on the way down.
+/// How far a search has come: a page, and in a leaf the cells left. In a leaf
+/// a step is one comparison, so that searches that take turns wait for memory
+/// together; the other pages are few, and in the cache.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     page: u32,
     depth: u8,
+    cells: Option<(usize, usize)>,
+    next_read: usize,
 }
 
 impl Place {
     pub(super) fn root(page: u32) -> Self {
-        Self { page, depth: 0 }
+        Self {
+            page,
+            depth: 0,
+            cells: None,
+            next_read: 0,
+        }
     }
 
-    fn child(self, page: u32) -> Option<Self> {
+    /// Where in the file the next step begins to read.
+    pub(super) fn next_read(&self) -> usize {
+        self.next_read
+    }
+
+    fn child(self, page: u32, page_bytes: usize) -> Option<Self> {
         let depth = self.depth + 1;
-        (depth < DEPTH_MAX).then_some(Self { page, depth })
+        (depth < DEPTH_MAX).then_some(Self {
+            page,
+            depth,
+            cells: None,
+            next_read: (page as usize).wrapping_sub(1).wrapping_mul(page_bytes),
+        })
+    }
+
+    /// The same page with fewer cells left.
+    fn within(self, page: &Page<'_>, low: usize, high: usize) -> Option<Self> {
+        let next_cell = match low < high {
+            true => page.cell_start(usize::midpoint(low, high))?,
+            false => 0,
+        };
+        Some(Self {
+            cells: Some((low, high)),
+            next_read: page.start + next_cell,
+            ..self
+        })
     }
 }
 
@@ -94,56 +126,79 @@ impl<'a> Pages<'a> {
     #[inline]
     pub(super) fn step_to_key(self, place: Place, key: &[u8]) -> Option<Step<u64>> {
         let page = self.page(place.page)?;
-        let is_leaf = page.kind == LEAF_KEYS;
-        if !is_leaf && page.kind != INNER_KEYS {
-            return None;
-        }
-        let (mut low, mut high) = (0, page.cell_count);
-        while low < high {
-            let middle = usize::midpoint(low, high);
-            let cell = page.cell(middle)?;
-            let record = if is_leaf { cell } else { cell.get(4..)? };
-            let (text, number) = self.text_and_number(record)?;
-            match text.cmp(key) {
-                Ordering::Less => low = middle + 1,
-                Ordering::Greater => high = middle,
-                Ordering::Equal => return Some(Step::Found(integer(number)?)),
+        match page.kind {
+            LEAF_KEYS => {
+                let Some((low, high)) = place.cells else {
+                    return Some(Step::Down(place.within(&page, 0, page.cell_count)?));
+                };
+                if low >= high {
+                    return Some(Step::Missing);
+                }
+                let middle = usize::midpoint(low, high);
+                let (text, number) = text_and_number(page.cell(middle)?)?;
+                let place = match text.cmp(key) {
+                    Ordering::Less => place.within(&page, middle + 1, high),
+                    Ordering::Greater => place.within(&page, low, middle),
+                    Ordering::Equal => return Some(Step::Found(integer(number)?)),
+                };
+                Some(Step::Down(place?))
             }
+            INNER_KEYS => {
+                let (mut low, mut high) = (0, page.cell_count);
+                while low < high {
+                    let middle = usize::midpoint(low, high);
+                    let (text, number) = text_and_number(page.cell(middle)?.get(4..)?)?;
+                    match text.cmp(key) {
+                        Ordering::Less => low = middle + 1,
+                        Ordering::Greater => high = middle,
+                        Ordering::Equal => return Some(Step::Found(integer(number)?)),
+                    }
+                }
+                let child = place.child(page.child(low)?, self.page_bytes)?;
+                Some(Step::Down(child))
+            }
+            _ => None,
         }
-        if is_leaf {
-            return Some(Step::Missing);
-        }
-        Some(Step::Down(place.child(page.child(low)?)?))
     }
 
     /// One step towards the row with that integer key. None: damaged.
     #[inline]
     pub(super) fn step_to_row(self, place: Place, key: u64) -> Option<Step<Row<'a>>> {
         let page = self.page(place.page)?;
-        let is_leaf = page.kind == LEAF_ROWS;
-        if !is_leaf && page.kind != INNER_ROWS {
-            return None;
-        }
-        let (mut low, mut high) = (0, page.cell_count);
-        while low < high {
-            let middle = usize::midpoint(low, high);
-            let mut cell = page.cell(middle)?;
-            let length = if is_leaf {
-                varint(&mut cell)?
-            } else {
-                cell = cell.get(4..)?;
-                0
-            };
-            match varint(&mut cell)?.cmp(&key) {
-                Ordering::Less => low = middle + 1,
-                Ordering::Equal if is_leaf => return Some(Step::Found(self.row(cell, length)?)),
-                _ => high = middle,
+        match page.kind {
+            LEAF_ROWS => {
+                let Some((low, high)) = place.cells else {
+                    return Some(Step::Down(place.within(&page, 0, page.cell_count)?));
+                };
+                if low >= high {
+                    return Some(Step::Missing);
+                }
+                let middle = usize::midpoint(low, high);
+                let mut cell = page.cell(middle)?;
+                let length = varint(&mut cell)?;
+                let place = match varint(&mut cell)?.cmp(&key) {
+                    Ordering::Less => place.within(&page, middle + 1, high),
+                    Ordering::Greater => place.within(&page, low, middle),
+                    Ordering::Equal => return Some(Step::Found(self.row(cell, length)?)),
+                };
+                Some(Step::Down(place?))
             }
+            INNER_ROWS => {
+                let (mut low, mut high) = (0, page.cell_count);
+                while low < high {
+                    let middle = usize::midpoint(low, high);
+                    let mut last = page.cell(middle)?.get(4..)?;
+                    if varint(&mut last)? < key {
+                        low = middle + 1;
+                    } else {
+                        high = middle;
+                    }
+                }
+                let child = place.child(page.child(low)?, self.page_bytes)?;
+                Some(Step::Down(child))
+            }
+            _ => None,
         }
-        if is_leaf {
-            return Some(Step::Missing);
-        }
-        Some(Step::Down(place.child(page.child(low)?)?))
     }
 
     /// A column that is a blob or NULL; `scratch` is for one that does not
@@ -223,6 +278,7 @@ impl<'a> Pages<'a> {
         let kind = bytes[0];
         Some(Page {
             bytes,
+            start: (number as usize - 1) * self.page_bytes,
             kind,
             cell_count: usize::from(u16::from_be_bytes([bytes[3], bytes[4]])),
             cells_start: match kind {
@@ -230,31 +286,6 @@ impl<'a> Pages<'a> {
                 _ => INNER_HEADER_BYTES,
             },
         })
-    }
-
-    /// The parts of a record (text, integer) whose header is all in one page;
-    /// names are too short for more.
-    #[inline]
-    fn text_and_number(self, mut cell: &[u8]) -> Option<(&[u8], Number<'_>)> {
-        let length = usize::try_from(varint(&mut cell)?).ok()?;
-        let record = cell.get(..length)?;
-        let mut header = record;
-        let header_bytes = usize::try_from(varint(&mut header)?).ok()?;
-        let text_kind = varint(&mut header)?;
-        let number_kind = varint(&mut header)?;
-        if text_kind < 13 || text_kind % 2 == 0 {
-            return None;
-        }
-        let (text, rest) = record
-            .get(header_bytes..)?
-            .split_at_checked(content_bytes(text_kind)?)?;
-        Some((
-            text,
-            Number {
-                kind: number_kind,
-                bytes: rest,
-            },
-        ))
     }
 
     /// The row whose payload begins at `cell`.
@@ -283,6 +314,8 @@ impl<'a> Pages<'a> {
 /// A page of a tree.
 struct Page<'a> {
     bytes: &'a [u8],
+    /// In the file.
+    start: usize,
     kind: u8,
     cell_count: usize,
     cells_start: usize,
@@ -290,10 +323,14 @@ struct Page<'a> {
 
 impl<'a> Page<'a> {
     #[inline]
-    fn cell(&self, index: usize) -> Option<&'a [u8]> {
+    fn cell_start(&self, index: usize) -> Option<usize> {
         let pointer = self.bytes.get(self.cells_start + 2 * index..)?;
-        let start = u16::from_be_bytes(*pointer.first_chunk()?);
-        self.bytes.get(usize::from(start)..)
+        Some(usize::from(u16::from_be_bytes(*pointer.first_chunk()?)))
+    }
+
+    #[inline]
+    fn cell(&self, index: usize) -> Option<&'a [u8]> {
+        self.bytes.get(self.cell_start(index)?..)
     }
 
     /// The page with the keys before those of a cell, or after all of them.
@@ -306,6 +343,31 @@ impl<'a> Page<'a> {
         };
         Some(u32::from_be_bytes(*number.first_chunk()?))
     }
+}
+
+/// The parts of a record (text, integer) whose header is all in one page;
+/// names are too short for more.
+#[inline]
+fn text_and_number(mut cell: &[u8]) -> Option<(&[u8], Number<'_>)> {
+    let length = usize::try_from(varint(&mut cell)?).ok()?;
+    let record = cell.get(..length)?;
+    let mut header = record;
+    let header_bytes = usize::try_from(varint(&mut header)?).ok()?;
+    let text_kind = varint(&mut header)?;
+    let number_kind = varint(&mut header)?;
+    if text_kind < 13 || text_kind % 2 == 0 {
+        return None;
+    }
+    let (text, rest) = record
+        .get(header_bytes..)?
+        .split_at_checked(content_bytes(text_kind)?)?;
+    Some((
+        text,
+        Number {
+            kind: number_kind,
+            bytes: rest,
+        },
+    ))
 }
 
 /// An integer as a record has it.
