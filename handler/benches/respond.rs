@@ -16,6 +16,7 @@
 )]
 
 #[expect(
+    clippy::unwrap_used,
     dead_code,
     unreachable_pub,
     reason = "shared with the tests of the server"
@@ -80,7 +81,9 @@ fn main() {
         bench.generation.facts().manifest().segments.len(),
         bench.generation.facts().segment_bytes() as f64 / 1e6,
     );
-    println!("| answer | body, bytes | any project, µs | fastest round | one project, µs | fastest round |");
+    println!(
+        "| answer | body, bytes | any project, µs | fastest round | one project, µs | fastest round |"
+    );
     println!("|---|---|---|---|---|---|");
     // `-- overall` measures that alone, for a profile of it.
     let chosen = |endpoint: &&str| std::env::args().any(|argument| argument == *endpoint);

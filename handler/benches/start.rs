@@ -14,6 +14,7 @@
 )]
 
 #[expect(
+    clippy::unwrap_used,
     dead_code,
     unreachable_pub,
     reason = "shared with the tests of the server"
@@ -130,7 +131,9 @@ fn start(snapshots: &Path, cores: usize, target: &str) -> f64 {
         .expect("the handler was built with this benchmark");
     let elapsed = first_answer(&port_file, target, start);
     stop(&mut handler);
-    elapsed.expect("an answer before the deadline").as_secs_f64()
+    elapsed
+        .expect("an answer before the deadline")
+        .as_secs_f64()
 }
 
 /// Asks on one connection until there is data.

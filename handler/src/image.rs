@@ -279,25 +279,19 @@ impl<R> Held<R> {
 }
 
 impl Held<HeadReader> {
-    /// Opens a head and checks it against the manifest.
+    /// Opens a head for one core, checks it against the manifest, and prepares
+    /// its statement, so that the first request costs what the others do.
     ///
     /// # Errors
     ///
     /// When it is not what the manifest says.
-    pub fn head(image: Arc<Image>, expected: &Identity) -> Result<Self, SegmentError> {
-        Self::new(&image, |connection| {
+    pub fn head(image: &Arc<Image>, expected: &Identity) -> Result<Self, SegmentError> {
+        Self::new(image, |connection| {
             segment::check_identity(&connection, expected)?;
-            HeadReader::new(connection)
+            let reader = HeadReader::new(connection)?;
+            reader.project("")?;
+            Ok(reader)
         })
-    }
-
-    /// The same segment for another core.
-    ///
-    /// # Errors
-    ///
-    /// As SQLite has them.
-    pub fn another(&self) -> Result<Self, SegmentError> {
-        Self::new(&self.image, HeadReader::new)
     }
 }
 

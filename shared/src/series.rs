@@ -276,7 +276,11 @@ fn take_last_bits(from: &[u8], bit: usize) -> u64 {
         let half = word[at..].first_chunk().expect("16 bytes are twice eight");
         u64::from_le_bytes(*half)
     });
-    if bit == 0 { low } else { low >> bit | high << (64 - bit) }
+    if bit == 0 {
+        low
+    } else {
+        low >> bit | high << (64 - bit)
+    }
 }
 
 #[cfg(test)]

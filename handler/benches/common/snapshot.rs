@@ -64,7 +64,12 @@ const SHARES: [(Dimension, &[(&str, f64)]); 9] = [
     ),
     (
         Dimension::Installer,
-        &[("bandersnatch", 0.2), ("pip", 0.6), ("poetry", 0.05), ("uv", 0.15)],
+        &[
+            ("bandersnatch", 0.2),
+            ("pip", 0.6),
+            ("poetry", 0.05),
+            ("uv", 0.15),
+        ],
     ),
     (
         Dimension::Cpu,

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use espy_shared::files;
 use espy_shared::hash::ObjectHash;
 use espy_shared::layout;
 use espy_shared::manifest::{Current, DocumentError, MANIFEST_BYTES_MAX, Manifest, SegmentEntry};
-use espy_shared::segment::{HeadReader, Identity, Kind, SegmentError};
+use espy_shared::segment::{Identity, Kind, SegmentError};
 
 use super::{CoreGeneration, Facts, Series};
 use crate::image::{Held, Image, ImageError};
@@ -105,7 +106,7 @@ pub struct Loader {
     opened: HashMap<ObjectHash, Opened>,
 }
 
-/// A segment in memory: the reader from which those of the cores are made.
+/// A segment in memory.
 #[derive(Debug)]
 struct Opened {
     identity: Identity,
@@ -115,8 +116,49 @@ struct Opened {
 
 #[derive(Debug)]
 enum Reader {
-    Head(Held<HeadReader>),
+    /// Each core opens it for itself.
+    Head(Arc<Image>),
     Series(Arc<Series>),
+}
+
+impl Opened {
+    fn open(dir: &Path, entry: &SegmentEntry) -> Result<Self, LoadError> {
+        let sha256 = entry.sha256;
+        let identity = entry.identity();
+        let image = Image::load(
+            &dir.join(layout::segment(&sha256)),
+            &sha256,
+            entry.raw_bytes,
+        )
+        .map_err(|source| LoadError::Image { sha256, source })?;
+        let reader = match entry.kind {
+            Kind::Head => Ok(Reader::Head(Arc::new(image))),
+            _ => image
+                .into_series(&identity)
+                .map(Arc::new)
+                .map(Reader::Series),
+        };
+        Ok(Self {
+            identity,
+            bytes: entry.raw_bytes,
+            reader: reader.map_err(|source| LoadError::Segment { sha256, source })?,
+        })
+    }
+
+    /// Another manifest may say something else of the same file.
+    fn check(&self, entry: &SegmentEntry) -> Result<(), LoadError> {
+        let identity = entry.identity();
+        if self.identity == identity && self.bytes == entry.raw_bytes {
+            return Ok(());
+        }
+        Err(LoadError::Segment {
+            sha256: entry.sha256,
+            source: SegmentError::Identity(format!(
+                "the manifest says {identity:?}, the file {:?}",
+                self.identity
+            )),
+        })
+    }
 }
 
 impl Loader {
@@ -191,9 +233,7 @@ impl Loader {
     ) -> Result<Vec<CoreGeneration>, LoadError> {
         self.check_limit(&manifest.segments)?;
         let facts = Facts::new(manifest, document, self.pypistats_days)?;
-        for entry in &facts.manifest().segments {
-            self.open(entry)?;
-        }
+        self.open_all(&facts.manifest().segments)?;
         let facts = Arc::new(facts);
         (0..self.cores.get())
             .map(|_| self.generation(&facts))
@@ -225,32 +265,43 @@ impl Loader {
         Ok(())
     }
 
-    fn open(&mut self, entry: &SegmentEntry) -> Result<(), LoadError> {
-        let sha256 = entry.sha256;
-        let refused = |source| LoadError::Segment { sha256, source };
-        let identity = entry.identity();
-        if let Some(opened) = self.opened.get(&sha256) {
-            if opened.identity != identity || opened.bytes != entry.raw_bytes {
-                return Err(refused(SegmentError::Identity(format!(
-                    "the manifest says {identity:?}, the file {:?}",
-                    opened.identity
-                ))));
+    /// Opens what is not open yet. At a start, when nobody is served, all
+    /// cores copy and hash; later only one does, beside the requests.
+    fn open_all(&mut self, entries: &[SegmentEntry]) -> Result<(), LoadError> {
+        let mut missing = Vec::with_capacity(entries.len());
+        for entry in entries {
+            match self.opened.get(&entry.sha256) {
+                Some(opened) => opened.check(entry)?,
+                None => missing.push(entry),
             }
-            return Ok(());
         }
-        let path = self.dir.join(layout::segment(&sha256));
-        let image = Image::load(&path, &sha256, entry.raw_bytes)
-            .map_err(|source| LoadError::Image { sha256, source })?;
-        let reader = match entry.kind {
-            Kind::Head => Held::head(Arc::new(image), &identity).map(Reader::Head),
-            _ => image.into_series(&identity).map(Arc::new).map(Reader::Series),
+        // The largest first, so that no core is left alone with one at the end.
+        missing.sort_by_key(|entry| std::cmp::Reverse(entry.raw_bytes));
+        let threads = match self.opened.is_empty() {
+            true => self.cores.get().min(missing.len()),
+            false => 1,
         };
-        let opened = Opened {
-            identity,
-            bytes: entry.raw_bytes,
-            reader: reader.map_err(refused)?,
+        let next = AtomicUsize::new(0);
+        let open_some = || {
+            let mut opened = Vec::new();
+            while let Some(entry) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
+                opened.push((entry.sha256, Opened::open(&self.dir, entry)?));
+            }
+            Ok(opened)
         };
-        self.opened.insert(sha256, opened);
+        let results: Vec<Result<Vec<_>, LoadError>> = std::thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(open_some)).collect();
+            let mut results = vec![open_some()];
+            results.extend(
+                others
+                    .into_iter()
+                    .map(|other| other.join().unwrap_or(Err(LoadError::Panic))),
+            );
+            results
+        });
+        for opened in results {
+            self.opened.extend(opened?);
+        }
         Ok(())
     }
 
@@ -261,7 +312,10 @@ impl Loader {
             let sha256 = entry.sha256;
             let refused = |source| LoadError::Segment { sha256, source };
             match self.opened.get(&sha256).map(|opened| &opened.reader) {
-                Some(Reader::Head(reader)) => head = Some(warm_head(reader).map_err(refused)?),
+                Some(Reader::Head(image)) => {
+                    let reader = Held::head(image, &entry.identity()).map_err(refused)?;
+                    head = Some(reader);
+                }
                 Some(Reader::Series(reader)) => series.push(Arc::clone(reader)),
                 None => unreachable!("every segment of the manifest has been opened"),
             }
@@ -272,12 +326,4 @@ impl Loader {
             series,
         })
     }
-}
-
-/// A reader with its statement prepared, so that the first request after a
-/// swap costs what the others do.
-fn warm_head(reader: &Held<HeadReader>) -> Result<Held<HeadReader>, SegmentError> {
-    let reader = reader.another()?;
-    reader.project("")?;
-    Ok(reader)
 }

@@ -70,10 +70,8 @@ impl CoreGeneration {
         let Some((first, last)) = self.facts.window() else {
             return Ok(table);
         };
-        let mut lookups: Vec<(&Series, Lookup<'_>)> = self
-            .spans(first, last)
-            .map(|span| (span, span.lookup()))
-            .collect();
+        let mut lookups: Vec<(&Series, Lookup<'_>)> = Vec::with_capacity(self.series.len());
+        lookups.extend(self.spans(first, last).map(|span| (span, span.lookup())));
         loop {
             let mut is_done = true;
             for (span, lookup) in &mut lookups {

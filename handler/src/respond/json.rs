@@ -101,17 +101,13 @@ const DATE_BYTES: usize = 10;
 const DIGITS_MAX: usize = 20;
 /// After the number.
 const ROW_END: [u8; 2] = *b"},";
-/// Nearly every row is shorter, and a copy of a known length is a few
-/// instructions instead of a call.
-const BLOCK_BYTES: usize = 128;
 
 impl Row {
     /// `before`, a date, `between`, a number and `},`.
     pub(crate) fn new(before: &[u8], between: &[u8]) -> Self {
         let date = before.len();
         let number = date + DATE_BYTES + between.len();
-        let length = number + DIGITS_MAX + ROW_END.len();
-        let mut template = vec![0; length.max(BLOCK_BYTES)];
+        let mut template = vec![0; number + DIGITS_MAX + ROW_END.len()];
         template[..date].copy_from_slice(before);
         template[number - between.len()..number].copy_from_slice(between);
         Self {
@@ -121,14 +117,20 @@ impl Row {
         }
     }
 
+    /// Appends a row for each number that is not 0.
+    pub(crate) fn put_all(&self, json: &mut Json, dates: &[[u8; DATE_BYTES]], numbers: &[u64]) {
+        for (date, &number) in dates.iter().zip(numbers) {
+            if number > 0 {
+                self.put(json, date, number);
+            }
+        }
+    }
+
     /// Appends the row.
     #[inline]
-    pub(crate) fn put(&self, json: &mut Json, date: &[u8; DATE_BYTES], number: u64) {
+    fn put(&self, json: &mut Json, date: &[u8; DATE_BYTES], number: u64) {
         let start = json.bytes.len();
-        match self.template.as_array::<BLOCK_BYTES>() {
-            Some(block) => json.bytes.extend_from_slice(block),
-            None => json.bytes.extend_from_slice(&self.template),
-        }
+        json.bytes.extend_from_slice(&self.template);
         let row = &mut json.bytes[start..];
         row[self.date..][..DATE_BYTES].copy_from_slice(date);
         let end = self.number + put_digits(&mut row[self.number..], number);
@@ -137,35 +139,32 @@ impl Row {
     }
 }
 
-/// Digits of a number that [`put_digits`] writes at once.
-const SHORT_DIGITS: usize = 8;
-
-/// Writes a number at the front of `out`, which has room for the longest, and
-/// says how long it is.
-///
-/// Without a branch on the number of digits, which changes from day to day and
-/// would be guessed wrongly: the digits are computed beside each other in one
-/// word and the leading zeros shifted out of it. Half the time of `itoa` and a
-/// copy.
+/// Writes a number at the front of `out` and says how long it is. Where it
+/// goes is known beforehand, so nothing is copied as from `itoa`'s buffer.
 #[inline]
 fn put_digits(out: &mut [u8], number: u64) -> usize {
-    if number >= 100_000_000 {
-        let mut buffer = itoa::Buffer::new();
-        let text = buffer.format(number);
-        out[..text.len()].copy_from_slice(text.as_bytes());
-        return text.len();
+    const PAIRS: [[u8; 2]; 100] = {
+        let mut pairs = [[b'0'; 2]; 100];
+        let mut number = 0_u8;
+        while number < 100 {
+            pairs[number as usize] = [b'0' + number / 10, b'0' + number % 10];
+            number += 1;
+        }
+        pairs
+    };
+    let length = number.checked_ilog10().unwrap_or(0) as usize + 1;
+    let mut rest = number;
+    let mut end = length;
+    while end >= 2 {
+        let pair = PAIRS[usize::from((rest % 100).to_le_bytes()[0])];
+        out[end - 2..end].copy_from_slice(&pair);
+        rest /= 100;
+        end -= 2;
     }
-    // In lanes of 32, 16 and 8 bits, the first digits lowest. The factors are
-    // 2^20 / 100 and 2^10 / 10, rounded up: exact below 10,000 and 100.
-    let fours = number / 10_000 | (number % 10_000) << 32;
-    let hundreds = (fours * 10_486) >> 20 & 0x7f_0000_007f;
-    let twos = hundreds | (fours - 100 * hundreds) << 16;
-    let tens = (twos * 103) >> 10 & 0x000f_000f_000f_000f;
-    let ones = tens | (twos - 10 * tens) << 8;
-    let zeros = (ones.trailing_zeros() / 8).min(7);
-    let text = (ones | 0x3030_3030_3030_3030) >> (8 * zeros);
-    out[..SHORT_DIGITS].copy_from_slice(&text.to_le_bytes());
-    SHORT_DIGITS - zeros as usize
+    if end == 1 {
+        out[0] = b'0' + rest.to_le_bytes()[0];
+    }
+    length
 }
 
 #[cfg(test)]
@@ -198,15 +197,25 @@ mod tests {
     fn rows() {
         let numbers = (0..20).flat_map(|digits| {
             let power = 10_u64.pow(digits);
-            [power - 1, power, power + 1, 7 * (power / 9), u64::MAX / power]
+            [
+                power - 1,
+                power,
+                power + 1,
+                7 * (power / 9),
+                u64::MAX / power,
+            ]
         });
         for number in numbers.chain(0..20_000) {
             for before in ["", "[", &"x".repeat(200)] {
                 let mut json = Json::default();
                 let row = Row::new(before.as_bytes(), b":");
                 row.put(&mut json, b"2026-11-24", number);
-                row.put(&mut json, b"2026-11-25", number);
-                let expect = format!("{before}2026-11-24:{number}}},{before}2026-11-25:{number}}},");
+                row.put_all(&mut json, &[*b"2026-11-24", *b"2026-11-25"], &[0, number]);
+                let end = format!("{number}}},");
+                let expect = match number {
+                    0 => format!("{before}2026-11-24:{end}"),
+                    _ => format!("{before}2026-11-24:{end}{before}2026-11-25:{end}"),
+                };
                 assert_eq!(std::str::from_utf8(json.as_bytes()), Ok(&*expect));
             }
         }

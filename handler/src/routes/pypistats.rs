@@ -179,11 +179,7 @@ fn daily(
             .text(&category.name)
             .raw(r#","date":""#);
         let row = Row::new(front.as_bytes(), br#"","downloads":"#);
-        for (date, &count) in dates.iter().zip(&category.counts) {
-            if count > 0 {
-                row.put(&mut json, date, count);
-            }
-        }
+        row.put_all(&mut json, dates, &category.counts);
     }
     json.trim_comma()
         .raw(r#"],"package":"#)

@@ -1,6 +1,6 @@
 //! Finding series in the bytes of a segment, without SQLite.
 
-use super::pages::{Pages, Place, Row, Step};
+use super::pages::{Pages, Place, Row, Step, page_bytes};
 use super::series::Shape;
 use super::{SegmentError, SeriesReader};
 use crate::dimension::Dimension;
@@ -20,6 +20,7 @@ pub trait Memory: AsRef<[u8]> {
 #[derive(Debug)]
 pub struct MappedSeries<B> {
     bytes: B,
+    page_bytes: usize,
     tables: SeriesTables,
 }
 
@@ -81,13 +82,18 @@ impl<B: Memory> MappedSeries<B> {
     ///
     /// When the tables are not laid out as they should be.
     pub fn new(bytes: B, tables: SeriesTables) -> Result<Self, SegmentError> {
-        let is_known = Pages::new(bytes.as_ref()).is_some_and(|pages| {
-            pages.is_root_of_keys(tables.names_root) && pages.is_root_of_rows(tables.rows_root)
-        });
-        if !is_known {
+        let page_bytes = page_bytes(bytes.as_ref()).ok_or(SegmentError::Pages)?;
+        let series = Self {
+            bytes,
+            page_bytes,
+            tables,
+        };
+        let tables = &series.tables;
+        let has_names = series.pages().is_root_of_keys(tables.names_root);
+        if !has_names || !series.pages().is_root_of_rows(tables.rows_root) {
             return Err(SegmentError::Pages);
         }
-        Ok(Self { bytes, tables })
+        Ok(series)
     }
 
     /// What the segment is.
@@ -108,11 +114,14 @@ impl<B: Memory> MappedSeries<B> {
     /// `Pages`: the segment is not what was published.
     #[inline]
     pub fn step<'a>(&'a self, lookup: &mut Lookup<'a>, project: &str) -> Result<(), SegmentError> {
-        let pages = self.pages()?;
+        let pages = self.pages();
         let damaged = SegmentError::Pages;
         let state = match lookup.0 {
             State::Name(place) => {
-                match pages.step_to_key(place, project.as_bytes()).ok_or(damaged)? {
+                match pages
+                    .step_to_key(place, project.as_bytes())
+                    .ok_or(damaged)?
+                {
                     Step::Down(place) => State::Name(self.soon(place)),
                     Step::Found(id) => State::Row(Place::root(self.tables.rows_root), id),
                     Step::Missing => State::Missing,
@@ -147,7 +156,7 @@ impl<B: Memory> MappedSeries<B> {
         };
         // The key is the first column.
         let blob = self
-            .pages()?
+            .pages()
             .blob(row, 1 + dimension.number(), scratch)
             .ok_or(SegmentError::Pages)?;
         match blob {
@@ -163,7 +172,154 @@ impl<B: Memory> MappedSeries<B> {
     }
 
     #[inline]
-    fn pages(&self) -> Result<Pages<'_>, SegmentError> {
-        Pages::new(self.bytes.as_ref()).ok_or(SegmentError::Pages)
+    fn pages(&self) -> Pages<'_> {
+        Pages::new(self.bytes.as_ref(), self.page_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::{Connection, MAIN_DB};
+
+    use super::*;
+    use crate::segment::{APPLICATION_ID, SCHEMA_VERSION, SERIES_SQL};
+    use crate::series::put_counts;
+    use crate::varint;
+
+    impl Memory for Vec<u8> {
+        fn prefetch(&self, _: usize) {}
+    }
+
+    const PROJECTS: u64 = 700;
+
+    fn name(id: u64) -> String {
+        // Up to the longest, and none whose neighbours begin alike.
+        let length = usize::try_from(id * id % 120).unwrap();
+        format!("p{id:05}{}", "x".repeat(length))
+    }
+
+    /// A span of two days. Some rows lie in one page, some go on in others,
+    /// some have columns that begin or end there.
+    fn span(page_bytes: usize) -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(&format!(
+                "PRAGMA page_size = {page_bytes}; PRAGMA application_id = {APPLICATION_ID};
+                 PRAGMA user_version = {SCHEMA_VERSION}; {SERIES_SQL};
+                 INSERT INTO meta VALUES ('kind', 'span'), ('rows', {PROJECTS}), ('event_sum', 1),
+                     ('first_day', '2026-11-20'), ('last_day', '2026-11-21');
+                 BEGIN"
+            ))
+            .unwrap();
+        let places = vec!["?"; Dimension::COUNT + 1].join(", ");
+        let mut series = connection
+            .prepare(&format!("INSERT INTO series VALUES ({places})"))
+            .unwrap();
+        let mut rng = fastrand::Rng::with_seed(7);
+        for category in 0..2_000 {
+            let row = (category, format!("{category:04}"));
+            connection
+                .execute("INSERT INTO category VALUES (?1, ?2)", row)
+                .unwrap();
+        }
+        for id in 0..PROJECTS {
+            connection
+                .execute("INSERT INTO project VALUES (?1, ?2)", (name(id), id))
+                .unwrap();
+            series.raw_bind_parameter(1, id).unwrap();
+            for column in 2..Dimension::COUNT + 2 {
+                let categories = match rng.u8(..) {
+                    ..120 => 0,
+                    ..240 => rng.u64(1..20),
+                    _ => rng.u64(1..2_000),
+                };
+                let mut bytes = Vec::new();
+                for category in 0..categories {
+                    varint::put(&mut bytes, category);
+                    put_counts(&mut bytes, &[rng.u64(..1 << 40), 1]);
+                }
+                let bytes = (categories > 0).then_some(bytes);
+                series.raw_bind_parameter(column, bytes).unwrap();
+            }
+            series.raw_execute().unwrap();
+        }
+        drop(series);
+        connection.execute_batch("COMMIT").unwrap();
+        connection
+    }
+
+    type Read = Vec<(String, Vec<u64>)>;
+
+    fn walk(
+        series: &MappedSeries<Vec<u8>>,
+        name: &str,
+        d: Dimension,
+    ) -> Result<Read, SegmentError> {
+        let mut lookup = series.lookup();
+        while !lookup.is_done() {
+            series.step(&mut lookup, name)?;
+        }
+        let mut read = Vec::new();
+        let mut scratch = Vec::new();
+        series.walk(&lookup, d, &mut scratch, |category, counts| {
+            read.push((category.to_owned(), counts.to_vec()));
+        })?;
+        Ok(read)
+    }
+
+    #[test]
+    fn reads_what_sql_reads() {
+        for page_bytes in [512, 4096, 65_536] {
+            let connection = span(page_bytes);
+            let bytes = connection.serialize(MAIN_DB).unwrap().to_vec();
+            let reader = SeriesReader::new(connection).unwrap();
+            let tables = SeriesTables::find(&reader).unwrap();
+            let series = MappedSeries::new(bytes, tables).unwrap();
+            let names = (0..PROJECTS + 1).map(name);
+            let absent = ["", "a", "p00300", "q", "p00007xxxxxxxxxx"].map(str::to_owned);
+            for name in names.chain(absent) {
+                for dimension in Dimension::ALL {
+                    // Names of versions would have to stand in the series.
+                    if dimension.has_inline_names() {
+                        continue;
+                    }
+                    let mut expect = Vec::new();
+                    reader
+                        .walk(&name, dimension, |category, counts| {
+                            expect.push((category.to_owned(), counts.to_vec()));
+                        })
+                        .unwrap();
+                    assert_eq!(walk(&series, &name, dimension).unwrap(), expect, "{name}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn damage_is_an_error_or_other_counts_but_no_panic() {
+        let connection = span(512);
+        let bytes = connection.serialize(MAIN_DB).unwrap().to_vec();
+        let reader = SeriesReader::new(connection).unwrap();
+        let tables = SeriesTables::find(&reader).unwrap();
+        let mut rng = fastrand::Rng::with_seed(8);
+        for _ in 0..3_000 {
+            let mut bytes = bytes.clone();
+            let length = bytes.len();
+            // The headers of pages above all, where most is to be destroyed.
+            for _ in 0..rng.usize(1..200) {
+                let page = rng.usize(..length / 512) * 512;
+                bytes[page + rng.usize(..20)] = rng.u8(..);
+                bytes[rng.usize(..length)] = rng.u8(..);
+            }
+            bytes.truncate(length - rng.usize(..2) * rng.usize(..length));
+            let Ok(series) = MappedSeries::new(bytes, tables.clone()) else {
+                continue;
+            };
+            for _ in 0..20 {
+                let name = name(rng.u64(..PROJECTS));
+                let _ = walk(&series, &name, Dimension::Overall);
+                let _ = walk(&series, &name, Dimension::Country);
+            }
+        }
     }
 }

@@ -95,18 +95,10 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Pages<'a> {
-    /// Of a file without reserved bytes, its text in UTF-8, as every segment.
-    pub(super) fn new(bytes: &'a [u8]) -> Option<Self> {
-        let header = bytes.first_chunk::<100>()?;
-        let is_known = header.starts_with(b"SQLite format 3\0")
-            && header[20] == 0
-            && header[56..60] == [0, 0, 0, 1];
-        let page_bytes = match u16::from_be_bytes([header[16], header[17]]) {
-            1 => 65_536,
-            size => usize::from(size),
-        };
-        (is_known && page_bytes >= 512 && page_bytes.is_power_of_two())
-            .then_some(Self { bytes, page_bytes })
+    /// `page_bytes` is what [`page_bytes`] has found.
+    #[inline]
+    pub(super) fn new(bytes: &'a [u8], page_bytes: usize) -> Self {
+        Self { bytes, page_bytes }
     }
 
     /// Whether a table with integer keys begins at that page.
@@ -311,6 +303,20 @@ impl<'a> Pages<'a> {
     }
 }
 
+/// The size of the pages of a file without reserved bytes, its text in UTF-8,
+/// as every segment. None: another kind of file.
+pub(super) fn page_bytes(file: &[u8]) -> Option<usize> {
+    let header = file.first_chunk::<100>()?;
+    let is_known = header.starts_with(b"SQLite format 3\0")
+        && header[20] == 0
+        && header[56..60] == [0, 0, 0, 1];
+    let page_bytes = match u16::from_be_bytes([header[16], header[17]]) {
+        1 => 65_536,
+        size => usize::from(size),
+    };
+    (is_known && page_bytes >= 512 && page_bytes.is_power_of_two()).then_some(page_bytes)
+}
+
 /// A page of a tree.
 struct Page<'a> {
     bytes: &'a [u8],
@@ -386,7 +392,9 @@ fn integer(number: Number<'_>) -> Option<u64> {
     if !(1..=6).contains(&number.kind) || bytes[0] >= 0x80 {
         return None;
     }
-    let value = bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+    let value = bytes
+        .iter()
+        .fold(0, |value, byte| value << 8 | u64::from(*byte));
     Some(value)
 }
 

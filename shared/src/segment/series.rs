@@ -205,7 +205,9 @@ impl SeriesReader {
         series::walk_last_downloads(&bytes, |version, day| {
             each(
                 version,
-                self.shape.first_day.plus(i32::try_from(day).unwrap_or(i32::MAX)),
+                self.shape
+                    .first_day
+                    .plus(i32::try_from(day).unwrap_or(i32::MAX)),
             );
         })?;
         Ok(())
@@ -230,7 +232,9 @@ impl SeriesReader {
         while let Some(row) = rows.next()? {
             let (slot, dimension, count): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let read = (
-                usize::try_from(slot).ok().filter(|slot| *slot < self.shape.slots),
+                usize::try_from(slot)
+                    .ok()
+                    .filter(|slot| *slot < self.shape.slots),
                 u64::try_from(dimension)
                     .ok()
                     .and_then(Dimension::from_number),
