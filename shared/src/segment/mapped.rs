@@ -269,8 +269,8 @@ mod tests {
 
     #[test]
     fn reads_what_sql_reads() {
-        for page_bytes in [512, 4096, 65_536] {
-            let connection = span(page_bytes);
+        for page_bytes in [1024, 4096, 65_536] {
+            let mut connection = span(page_bytes);
             let bytes = connection.serialize(MAIN_DB).unwrap().to_vec();
             let reader = SeriesReader::new(connection).unwrap();
             let tables = SeriesTables::find(&reader).unwrap();
@@ -297,17 +297,17 @@ mod tests {
 
     #[test]
     fn damage_is_an_error_or_other_counts_but_no_panic() {
-        let connection = span(512);
+        let mut connection = span(1024);
         let bytes = connection.serialize(MAIN_DB).unwrap().to_vec();
         let reader = SeriesReader::new(connection).unwrap();
         let tables = SeriesTables::find(&reader).unwrap();
         let mut rng = fastrand::Rng::with_seed(8);
-        for _ in 0..3_000 {
+        for _ in 0..400 {
             let mut bytes = bytes.clone();
             let length = bytes.len();
             // The headers of pages above all, where most is to be destroyed.
             for _ in 0..rng.usize(1..200) {
-                let page = rng.usize(..length / 512) * 512;
+                let page = rng.usize(..length / 1024) * 1024;
                 bytes[page + rng.usize(..20)] = rng.u8(..);
                 bytes[rng.usize(..length)] = rng.u8(..);
             }

@@ -4,9 +4,20 @@
 
 use std::cmp::Ordering;
 
+use crate::name::NAME_BYTES_MAX;
+
 /// Deepest B-tree: each level has at least two children a page, and pages are
 /// numbered in 32 bits.
 const DEPTH_MAX: u8 = 32;
+/// Longest record of a name and a number: three bytes or four of header, nine
+/// for the number.
+const KEY_BYTES_MAX: usize = NAME_BYTES_MAX + 13;
+/// Smallest page: a record of a key never goes on in another one.
+const PAGE_BYTES_MIN: usize = 1024;
+const _: () = assert!(
+    KEY_BYTES_MAX <= (PAGE_BYTES_MIN - 12) * 64 / 255 - 23,
+    "SQLite keeps whole what is not longer than this"
+);
 /// The first page holds the schema, so no other tree begins there.
 const FIRST_PAGE: u32 = 2;
 /// Bytes before the cell pointers of a leaf, and of any other page.
@@ -314,7 +325,7 @@ pub(super) fn page_bytes(file: &[u8]) -> Option<usize> {
         1 => 65_536,
         size => usize::from(size),
     };
-    (is_known && page_bytes >= 512 && page_bytes.is_power_of_two()).then_some(page_bytes)
+    (is_known && page_bytes >= PAGE_BYTES_MIN && page_bytes.is_power_of_two()).then_some(page_bytes)
 }
 
 /// A page of a tree.
@@ -356,6 +367,9 @@ impl<'a> Page<'a> {
 #[inline]
 fn text_and_number(mut cell: &[u8]) -> Option<(&[u8], Number<'_>)> {
     let length = usize::try_from(varint(&mut cell)?).ok()?;
+    if length > KEY_BYTES_MAX {
+        return None;
+    }
     let record = cell.get(..length)?;
     let mut header = record;
     let header_bytes = usize::try_from(varint(&mut header)?).ok()?;
