@@ -1,15 +1,10 @@
-//! A segment in memory of our own, and readers that cannot outlive it.
+//! A segment in sealed memory, and readers that cannot outlive it.
 //!
 //! A mapped file dies with SIGBUS when somebody truncates it, and changes when
-//! somebody writes it. So the bytes are copied into private memory that has no
-//! name, file or descriptor by which anybody else could reach it, hashed
-//! there, and made read-only: what was verified is what is served, and a stray
-//! write of our own is a fault, not a wrong answer. All cores read the one
-//! mapping; SQLite gets it by `sqlite3_deserialize` and copies nothing.
-//!
-//! Private memory may consist of huge pages, which a memfd gets by default
-//! nowhere: a cold read costs half, a start two thirds
-//! (`docs/read-measurements.md`).
+//! somebody writes it. So the bytes are copied into a memfd, sealed so that
+//! nobody can change them any more, and only then hashed: what was verified is
+//! what is served. All cores read the one mapping; SQLite gets it by
+//! `sqlite3_deserialize` and copies nothing.
 //!
 //! This is the only module with unsafe code.
 #![expect(
@@ -19,25 +14,20 @@
 
 use std::ffi::c_void;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::ops::Deref;
 use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
-use rustix::mm::{
-    Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap,
-};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
-use espy_shared::hash::{HashWriter, ObjectHash};
+use espy_shared::hash::ObjectHash;
 use espy_shared::segment::{
     self, HeadReader, Identity, MappedSeries, Memory, SegmentError, SeriesReader, SeriesTables,
 };
-
-/// Bytes copied before they are hashed: few enough to be still in the second
-/// level of the processor's cache.
-const COPY_BYTES: usize = 256 << 10;
 
 /// The bytes of one segment, verified and unchangeable.
 #[derive(Debug)]
@@ -67,8 +57,8 @@ pub enum ImageError {
         /// Of its bytes.
         found: ObjectHash,
     },
-    /// The system gives no memory.
-    #[error("no memory for {bytes} bytes")]
+    /// The system gives no sealed memory.
+    #[error("no sealed memory for {bytes} bytes")]
     Memory {
         /// Asked for.
         bytes: u64,
@@ -78,96 +68,70 @@ pub enum ImageError {
 }
 
 impl Image {
-    /// Copies a file into memory, verifies what arrived there, and makes it
-    /// read-only.
+    /// Copies a file into sealed memory and verifies what arrived there.
     ///
     /// # Errors
     ///
     /// When length or hash differ from what is expected, the file cannot be
     /// read, or the system has no memory.
     pub fn load(path: &Path, expected: &ObjectHash, bytes: u64) -> Result<Self, ImageError> {
-        let mut file = File::open(path).map_err(ImageError::Read)?;
+        let file = File::open(path).map_err(ImageError::Read)?;
         let no_memory = |source| ImageError::Memory { bytes, source };
-        let mut image = Self::empty(bytes).map_err(no_memory)?;
-        let (hash, found) = image.fill(&mut file).map_err(ImageError::Read)?;
+        let memory = memfd_create(
+            "espy-segment",
+            MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
+        )
+        .map_err(|error| no_memory(error.into()))?;
+        let mut memory = File::from(memory);
+        // Inside the kernel, file to memory. One byte more than expected is
+        // enough to know that the file is too long.
+        let found = io::copy(&mut file.take(bytes.saturating_add(1)), &mut memory)
+            .map_err(ImageError::Read)?;
         if found != bytes {
             return Err(ImageError::Length {
                 expected: bytes,
                 found,
             });
         }
-        image.protect().map_err(no_memory)?;
-        if hash != *expected {
-            return Err(ImageError::Hash { found: hash });
+        fcntl_add_seals(
+            &memory,
+            SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL,
+        )
+        .map_err(|error| no_memory(error.into()))?;
+        let image = Self::map(&memory, bytes).map_err(no_memory)?;
+        let found = ObjectHash::of(image.bytes());
+        if found != *expected {
+            return Err(ImageError::Hash { found });
         }
         Ok(image)
     }
 
-    /// Zeros.
-    fn empty(bytes: u64) -> io::Result<Self> {
+    fn map(memory: &File, bytes: u64) -> io::Result<Self> {
         let length = usize::try_from(bytes).map_err(|_| io::ErrorKind::OutOfMemory)?;
         // SAFETY: a fresh mapping at an address of the kernel's choice touches
-        // no memory of this program.
+        // no memory of this program. It stays valid when `memory` is closed.
         let address = unsafe {
-            mmap_anonymous(
+            mmap(
                 std::ptr::null_mut(),
                 length,
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::PRIVATE,
+                ProtFlags::READ,
+                // Populated at once: hashing walks it anyway, and readers
+                // then meet no page fault.
+                MapFlags::PRIVATE | MapFlags::POPULATE,
+                memory,
+                0,
             )?
         };
         let address = NonNull::new(address).ok_or(io::ErrorKind::AddrNotAvailable)?;
-        let image = Self { address, length };
-        // SAFETY: the mapping is our own, and the advice changes no content.
-        // Where the system has no huge pages, small ones do.
-        let _ = unsafe { madvise(address.as_ptr(), length, Advice::LinuxHugepage) };
-        Ok(image)
-    }
-
-    /// Reads a file into the memory and hashes it there, piece by piece. The
-    /// bytes found are one more than there is room for when there are more.
-    fn fill(&mut self, file: &mut File) -> io::Result<(ObjectHash, u64)> {
-        // SAFETY: `empty` made the mapping with this length, readable and
-        // writable; it is not protected yet, and `&mut self` says that nobody
-        // else has a slice of it.
-        let bytes = unsafe {
-            std::slice::from_raw_parts_mut(self.address.as_ptr().cast::<u8>(), self.length)
-        };
-        let mut hasher = HashWriter::new(io::sink());
-        let mut found = 0;
-        for piece in bytes.chunks_mut(COPY_BYTES) {
-            let mut filled = 0;
-            while filled < piece.len() {
-                match file.read(&mut piece[filled..]) {
-                    Ok(0) => break,
-                    Ok(read) => filled += read,
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            hasher.write_all(&piece[..filled])?;
-            found += filled as u64;
-        }
-        if found == self.length() {
-            found += file.take(1).read_to_end(&mut Vec::new())? as u64;
-        }
-        let (_, hash, _) = hasher.finish();
-        Ok((hash, found))
-    }
-
-    /// From now on a write is a fault.
-    fn protect(&mut self) -> io::Result<()> {
-        // SAFETY: the mapping is our own, and no slice through which it could
-        // be written is left.
-        unsafe { mprotect(self.address.as_ptr(), self.length, MprotectFlags::READ)? };
-        Ok(())
+        Ok(Self { address, length })
     }
 
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
-        // SAFETY: `empty` made the mapping with this length, readable, and it
-        // lives as long as `self`. Nothing but `fill`, which borrows `self`
-        // alone, writes to it.
+        // SAFETY: `map` made the mapping with this length, readable, and it
+        // lives as long as `self`. The memory was sealed against writing and
+        // shrinking before it was mapped, so no one can change it or take
+        // pages away while the slice is borrowed.
         unsafe { std::slice::from_raw_parts(self.address.as_ptr().cast::<u8>(), self.length) }
     }
 
@@ -238,16 +202,17 @@ impl Memory for Image {
 
 impl Drop for Image {
     fn drop(&mut self) {
-        // SAFETY: `empty` made exactly this mapping, and no slice of it is left:
+        // SAFETY: `map` made exactly this mapping, and no slice of it is left:
         // borrows have ended, and connections hold the image through `Held`.
         let unmapped = unsafe { munmap(self.address.as_ptr(), self.length) };
         debug_assert!(unmapped.is_ok(), "a mapping of our own can be unmapped");
     }
 }
 
-// SAFETY: an image owns its memory, which belongs to no thread.
+// SAFETY: an image is memory that nobody can write, not even this program;
+// reading and unmapping it are as good from any thread.
 unsafe impl Send for Image {}
-// SAFETY: a shared image can only be read.
+// SAFETY: as above: there is nothing to race with.
 unsafe impl Sync for Image {}
 
 /// A reader together with the image that it reads.
@@ -358,24 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_read_only() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("segment");
-        // More than one piece, and a rest.
-        let bytes: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
-        fs::write(&path, &bytes).unwrap();
-        let image = Image::load(&path, &ObjectHash::of(&bytes), bytes.len() as u64).unwrap();
-        let address = format!("{:x}-", image.address.as_ptr() as usize);
-        let maps = fs::read_to_string("/proc/self/maps").unwrap();
-        let mapping = maps.lines().find(|line| line.starts_with(&address));
-        let mapping: Vec<&str> = mapping.unwrap().split_whitespace().collect();
-        // Permissions, offset, device, inode, and no name.
-        assert_eq!(mapping[1..], ["r--p", "00000000", "00:00", "0"]);
-        assert!(image.bytes() == bytes);
-    }
-
-    #[test]
-    fn sql_cannot_write() {
+    fn memory_is_sealed_against_this_program_too() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("segment");
         let connection = Connection::open(&path).unwrap();
