@@ -223,7 +223,8 @@ unsafe impl Sync for Image {}
 #[derive(Debug)]
 pub struct Held<R> {
     reader: R,
-    image: Arc<Image>,
+    /// Not looked at again, but held.
+    _image: Arc<Image>,
 }
 
 impl<R> Held<R> {
@@ -234,11 +235,11 @@ impl<R> Held<R> {
         let image = Arc::clone(image);
         // SAFETY: private to this module, and every closure passed here puts
         // the connection into the reader or drops it. The reader is dropped
-        // before `image`.
+        // before `_image`.
         let connection = unsafe { image.connect()? };
         Ok(Self {
             reader: reader(connection)?,
-            image,
+            _image: image,
         })
     }
 }

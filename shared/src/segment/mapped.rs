@@ -230,7 +230,7 @@ mod tests {
             for column in 2..Dimension::COUNT + 2 {
                 let categories = match rng.u8(..) {
                     ..120 => 0,
-                    ..240 => rng.u64(1..20),
+                    120..240 => rng.u64(1..20),
                     _ => rng.u64(1..2_000),
                 };
                 let mut bytes = Vec::new();
