@@ -25,7 +25,9 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 use espy_shared::hash::ObjectHash;
-use espy_shared::segment::{self, HeadReader, Identity, SegmentError, SeriesReader};
+use espy_shared::segment::{
+    self, HeadReader, Identity, MappedSeries, Memory, SegmentError, SeriesReader, SeriesTables,
+};
 
 /// The bytes of one segment, verified and unchangeable.
 #[derive(Debug)]
@@ -138,6 +140,21 @@ impl Image {
         self.length as u64
     }
 
+    /// The span or history in the bytes, checked against the manifest.
+    ///
+    /// # Errors
+    ///
+    /// When it is not what the manifest says.
+    pub fn into_series(self, expected: &Identity) -> Result<MappedSeries<Self>, SegmentError> {
+        // SAFETY: the connection ends with the reader, before `self` moves on.
+        let connection = unsafe { self.connect()? };
+        segment::check_identity(&connection, expected)?;
+        let reader = SeriesReader::new(connection)?;
+        let tables = SeriesTables::find(&reader)?;
+        drop(reader);
+        MappedSeries::new(self, tables)
+    }
+
     /// A read-only connection on the bytes.
     ///
     /// # Safety
@@ -158,6 +175,28 @@ impl Image {
         // one per statement costs 0.3 µs of a lookup of 1.5 µs.
         connection.execute_batch("BEGIN; SELECT 1 FROM sqlite_schema")?;
         Ok(connection)
+    }
+}
+
+impl AsRef<[u8]> for Image {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
+    }
+}
+
+impl Memory for Image {
+    #[inline]
+    fn prefetch(&self, start: usize) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(byte) = self.bytes().get(start) {
+            // SAFETY: every x86-64 has the instruction, and it changes nothing
+            // that a program can see.
+            unsafe {
+                std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
+                    std::ptr::from_ref(byte).cast(),
+                );
+            }
+        }
     }
 }
 
@@ -184,7 +223,8 @@ unsafe impl Sync for Image {}
 #[derive(Debug)]
 pub struct Held<R> {
     reader: R,
-    image: Arc<Image>,
+    /// Not looked at again, but held.
+    _image: Arc<Image>,
 }
 
 impl<R> Held<R> {
@@ -195,58 +235,29 @@ impl<R> Held<R> {
         let image = Arc::clone(image);
         // SAFETY: private to this module, and every closure passed here puts
         // the connection into the reader or drops it. The reader is dropped
-        // before `image`.
+        // before `_image`.
         let connection = unsafe { image.connect()? };
         Ok(Self {
             reader: reader(connection)?,
-            image,
+            _image: image,
         })
-    }
-}
-
-impl Held<SeriesReader> {
-    /// Opens a span or history and checks it against the manifest.
-    ///
-    /// # Errors
-    ///
-    /// When it is not what the manifest says.
-    pub fn series(image: &Arc<Image>, expected: &Identity) -> Result<Self, SegmentError> {
-        Self::new(image, |connection| {
-            segment::check(&connection, expected)?;
-            SeriesReader::new(connection)
-        })
-    }
-
-    /// The same segment for another core.
-    ///
-    /// # Errors
-    ///
-    /// As SQLite has them.
-    pub fn another(&self) -> Result<Self, SegmentError> {
-        Self::new(&self.image, |connection| self.reader.another(connection))
     }
 }
 
 impl Held<HeadReader> {
-    /// Opens a head and checks it against the manifest.
+    /// Opens a head for one core, checks it against the manifest, and prepares
+    /// its statement, so that the first request costs what the others do.
     ///
     /// # Errors
     ///
     /// When it is not what the manifest says.
     pub fn head(image: &Arc<Image>, expected: &Identity) -> Result<Self, SegmentError> {
         Self::new(image, |connection| {
-            segment::check(&connection, expected)?;
-            HeadReader::new(connection)
+            segment::check_identity(&connection, expected)?;
+            let reader = HeadReader::new(connection)?;
+            reader.project("")?;
+            Ok(reader)
         })
-    }
-
-    /// The same segment for another core.
-    ///
-    /// # Errors
-    ///
-    /// As SQLite has them.
-    pub fn another(&self) -> Result<Self, SegmentError> {
-        Self::new(&self.image, HeadReader::new)
     }
 }
 

@@ -253,17 +253,34 @@ fn take_bits(rest: &mut &[u8], counts: &mut [u64], width: u8) -> Option<()> {
     let width = usize::from(width);
     let (bytes, after) = rest.split_at_checked((counts.len() * width).div_ceil(8))?;
     *rest = after;
-    let mask = (1_u128 << width) - 1;
-    for (slot, count) in counts.iter_mut().enumerate() {
-        let bit = slot * width;
-        // 63 bits that begin inside a byte end in the ninth at the latest.
-        let from = &bytes[bit / 8..];
-        let mut word = [0; 16];
-        let length = from.len().min(9);
-        word[..length].copy_from_slice(&from[..length]);
-        *count = u64::try_from((u128::from_le_bytes(word) >> (bit % 8)) & mask).ok()?;
+    let mask = u64::MAX >> (64 - width);
+    let mut bit = 0;
+    for count in counts {
+        let from = bytes.get(bit / 8..)?;
+        *count = match from.first_chunk() {
+            // 57 bits that begin inside a byte end in the eighth at the latest.
+            Some(word) if width <= 57 => u64::from_le_bytes(*word) >> (bit % 8) & mask,
+            _ => take_last_bits(from, bit % 8) & mask,
+        };
+        bit += width;
     }
     Some(())
+}
+
+/// Up to 63 bits near the end of the bytes: they end in the ninth at the latest.
+fn take_last_bits(from: &[u8], bit: usize) -> u64 {
+    let mut word = [0; 16];
+    let length = from.len().min(9);
+    word[..length].copy_from_slice(&from[..length]);
+    let [low, high] = [0, 8].map(|at| {
+        let half = word[at..].first_chunk().expect("16 bytes are twice eight");
+        u64::from_le_bytes(*half)
+    });
+    if bit == 0 {
+        low
+    } else {
+        low >> bit | high << (64 - bit)
+    }
 }
 
 #[cfg(test)]

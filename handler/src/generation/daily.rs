@@ -1,40 +1,48 @@
 //! Series of consecutive spans, put together by category.
 
-/// Counts by category and day, the days counted from the first of a window.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// Counts by category and day of a window.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct DailyTable {
+    days: usize,
     categories: Vec<Category>,
+    row_count: usize,
 }
 
-/// One category with its days that have a count, ascending.
+/// One category with a count for each day, 0 where nothing was counted.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Category {
     pub(crate) name: Box<str>,
-    pub(crate) counts: Vec<(usize, u64)>,
+    pub(crate) counts: Box<[u64]>,
 }
 
 impl DailyTable {
+    /// For a window of so many days.
+    pub(crate) fn new(days: usize) -> Self {
+        Self {
+            days,
+            categories: Vec::new(),
+            row_count: 0,
+        }
+    }
+
     /// Categories by name; none is without a count.
     pub(crate) fn categories(&self) -> &[Category] {
         &self.categories
     }
 
+    /// How many counts are not 0.
     pub(crate) fn row_count(&self) -> usize {
-        self.categories
-            .iter()
-            .map(|category| category.counts.len())
-            .sum()
+        self.row_count
     }
 
-    /// Begins a span later than those before. `offset` is the place of its
-    /// first slot in the window, negative when the window begins inside it;
-    /// `last` is the place of the window's last day.
-    pub(super) fn add_span(&mut self, offset: i32, last: i32) -> SpanCursor<'_> {
+    /// Begins a span. `offset` is the place of its first slot in the window,
+    /// negative when the window begins inside it.
+    pub(super) fn add_span(&mut self, offset: i32) -> SpanCursor<'_> {
         SpanCursor {
-            table: self,
+            skipped: usize::try_from(-offset).unwrap_or(0),
+            place: usize::try_from(offset).unwrap_or(0),
             position: 0,
-            offset,
-            last,
+            table: self,
         }
     }
 }
@@ -42,34 +50,36 @@ impl DailyTable {
 /// Merges the categories of one span, which come ascending by name.
 pub(super) struct SpanCursor<'a> {
     table: &'a mut DailyTable,
+    /// Slots before the window.
+    skipped: usize,
+    /// Of the first slot that is not skipped.
+    place: usize,
+    /// After the category added last.
     position: usize,
-    offset: i32,
-    last: i32,
 }
 
 impl SpanCursor<'_> {
     /// Adds a category's counts, one per slot.
     pub(super) fn add(&mut self, name: &str, counts: &[u64]) {
-        let is_inside = |day: &i32| (0..=self.last).contains(day);
-        let mut rows = (self.offset..)
-            .zip(counts)
-            .filter(|(day, count)| is_inside(day) && **count > 0)
-            .map(|(day, &count)| (day.unsigned_abs() as usize, count))
-            .peekable();
-        if rows.peek().is_none() {
+        let room = self.table.days.saturating_sub(self.place);
+        let counts = counts.get(self.skipped..).unwrap_or_default();
+        let counts = &counts[..counts.len().min(room)];
+        let row_count = counts.iter().filter(|count| **count > 0).count();
+        if row_count == 0 {
             return;
         }
+        self.table.row_count += row_count;
         let categories = &mut self.table.categories;
         let found = categories[self.position..].binary_search_by(|known| (*known.name).cmp(name));
-        let (Ok(place) | Err(place)) = found;
-        let place = self.position + place;
+        let (Ok(index) | Err(index)) = found;
+        let index = self.position + index;
         if found.is_err() {
-            let counts = Vec::with_capacity(usize::try_from(self.last + 1).unwrap_or(0));
+            let counts = vec![0; self.table.days].into();
             let name = name.into();
-            categories.insert(place, Category { name, counts });
+            categories.insert(index, Category { name, counts });
         }
-        categories[place].counts.extend(rows);
-        self.position = place + 1;
+        categories[index].counts[self.place..][..counts.len()].copy_from_slice(counts);
+        self.position = index + 1;
     }
 }
 
@@ -81,21 +91,26 @@ mod tests {
     type Series<'a> = (&'a str, &'a [u64]);
 
     fn table(spans: &[(i32, &[Series<'_>])], last: i32) -> Vec<(String, Vec<(usize, u64)>)> {
-        let mut table = DailyTable::default();
+        let mut table = DailyTable::new(usize::try_from(last + 1).unwrap());
         for (offset, series) in spans {
-            let mut cursor = table.add_span(*offset, last);
+            let mut cursor = table.add_span(*offset);
             for (name, counts) in *series {
                 cursor.add(name, counts);
             }
         }
-        let rows = table.row_count();
-        let counts = table.categories.iter().flat_map(|it| &it.counts);
-        assert_eq!(counts.count(), rows);
-        table
+        let row_count = table.row_count();
+        let rows: Vec<_> = table
             .categories
             .into_iter()
-            .map(|category| (category.name.into(), category.counts))
-            .collect()
+            .map(|category| {
+                let counts = category.counts.into_iter().enumerate();
+                let rows: Vec<_> = counts.filter(|(_, count)| *count > 0).collect();
+                (category.name.into(), rows)
+            })
+            .collect();
+        let counts = rows.iter().flat_map(|(_, rows): &(String, _)| rows);
+        assert_eq!(counts.count(), row_count);
+        rows
     }
 
     #[test]

@@ -4,25 +4,17 @@ use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use espy_shared::dimension::Dimension;
 use espy_shared::files;
 use espy_shared::hash::ObjectHash;
 use espy_shared::layout;
 use espy_shared::manifest::{Current, DocumentError, MANIFEST_BYTES_MAX, Manifest, SegmentEntry};
-use espy_shared::segment::{HeadReader, Identity, Kind, SegmentError, SeriesReader};
+use espy_shared::segment::{Identity, Kind, SegmentError};
 
-use super::{CoreGeneration, Facts};
+use super::{CoreGeneration, Facts, Series};
 use crate::image::{Held, Image, ImageError};
 use crate::respond::Kept;
-
-/// Dimensions whose statements are prepared before the first request.
-const WARM: [Dimension; 4] = [
-    Dimension::Overall,
-    Dimension::PythonMajor,
-    Dimension::PythonMinor,
-    Dimension::System,
-];
 
 /// Why a snapshot is not served.
 #[derive(Debug, thiserror::Error)]
@@ -126,7 +118,7 @@ pub struct LoaderOptions {
     pub cache_bytes_max: u64,
 }
 
-/// A segment in memory: the reader from which those of the cores are made.
+/// A segment in memory.
 #[derive(Debug)]
 struct Opened {
     identity: Identity,
@@ -136,8 +128,49 @@ struct Opened {
 
 #[derive(Debug)]
 enum Reader {
-    Head(Held<HeadReader>),
-    Series(Held<SeriesReader>),
+    /// Each core opens it for itself.
+    Head(Arc<Image>),
+    Series(Arc<Series>),
+}
+
+impl Opened {
+    fn open(dir: &Path, entry: &SegmentEntry) -> Result<Self, LoadError> {
+        let sha256 = entry.sha256;
+        let identity = entry.identity();
+        let image = Image::load(
+            &dir.join(layout::segment(&sha256)),
+            &sha256,
+            entry.raw_bytes,
+        )
+        .map_err(|source| LoadError::Image { sha256, source })?;
+        let reader = match entry.kind {
+            Kind::Head => Ok(Reader::Head(Arc::new(image))),
+            _ => image
+                .into_series(&identity)
+                .map(Arc::new)
+                .map(Reader::Series),
+        };
+        Ok(Self {
+            identity,
+            bytes: entry.raw_bytes,
+            reader: reader.map_err(|source| LoadError::Segment { sha256, source })?,
+        })
+    }
+
+    /// Another manifest may say something else of the same file.
+    fn check(&self, entry: &SegmentEntry) -> Result<(), LoadError> {
+        let identity = entry.identity();
+        if self.identity == identity && self.bytes == entry.raw_bytes {
+            return Ok(());
+        }
+        Err(LoadError::Segment {
+            sha256: entry.sha256,
+            source: SegmentError::Identity(format!(
+                "the manifest says {identity:?}, the file {:?}",
+                self.identity
+            )),
+        })
+    }
 }
 
 impl Loader {
@@ -205,9 +238,7 @@ impl Loader {
     ) -> Result<Vec<CoreGeneration>, LoadError> {
         self.check_limit(&manifest.segments)?;
         let facts = Facts::new(manifest, document, self.options.pypistats_days)?;
-        for entry in &facts.manifest().segments {
-            self.open(entry)?;
-        }
+        self.open_all(&facts.manifest().segments)?;
         let facts = Arc::new(facts);
         (0..self.options.cores.get())
             .map(|_| self.generation(&facts))
@@ -239,33 +270,43 @@ impl Loader {
         Ok(())
     }
 
-    fn open(&mut self, entry: &SegmentEntry) -> Result<(), LoadError> {
-        let sha256 = entry.sha256;
-        let refused = |source| LoadError::Segment { sha256, source };
-        let identity = entry.identity();
-        if let Some(opened) = self.opened.get(&sha256) {
-            if opened.identity != identity || opened.bytes != entry.raw_bytes {
-                return Err(refused(SegmentError::Identity(format!(
-                    "the manifest says {identity:?}, the file {:?}",
-                    opened.identity
-                ))));
+    /// Opens what is not open yet. At a start, when nobody is served, all
+    /// cores copy and hash; later only one does, beside the requests.
+    fn open_all(&mut self, entries: &[SegmentEntry]) -> Result<(), LoadError> {
+        let mut missing = Vec::with_capacity(entries.len());
+        for entry in entries {
+            match self.opened.get(&entry.sha256) {
+                Some(opened) => opened.check(entry)?,
+                None => missing.push(entry),
             }
-            return Ok(());
         }
-        let path = self.dir.join(layout::segment(&sha256));
-        let image = Image::load(&path, &sha256, entry.raw_bytes)
-            .map(Arc::new)
-            .map_err(|source| LoadError::Image { sha256, source })?;
-        let reader = match entry.kind {
-            Kind::Head => Held::head(&image, &identity).map(Reader::Head),
-            _ => Held::series(&image, &identity).map(Reader::Series),
+        // The largest first, so that no core is left alone with one at the end.
+        missing.sort_by_key(|entry| std::cmp::Reverse(entry.raw_bytes));
+        let threads = match self.opened.is_empty() {
+            true => self.options.cores.get().min(missing.len()),
+            false => 1,
         };
-        let opened = Opened {
-            identity,
-            bytes: image.length(),
-            reader: reader.map_err(refused)?,
+        let next = AtomicUsize::new(0);
+        let open_some = || {
+            let mut opened = Vec::new();
+            while let Some(entry) = missing.get(next.fetch_add(1, Ordering::Relaxed)) {
+                opened.push((entry.sha256, Opened::open(&self.dir, entry)?));
+            }
+            Ok(opened)
         };
-        self.opened.insert(sha256, opened);
+        let results: Vec<Result<Vec<_>, LoadError>> = std::thread::scope(|scope| {
+            let others: Vec<_> = (1..threads).map(|_| scope.spawn(open_some)).collect();
+            let mut results = vec![open_some()];
+            results.extend(
+                others
+                    .into_iter()
+                    .map(|other| other.join().unwrap_or(Err(LoadError::Panic))),
+            );
+            results
+        });
+        for opened in results {
+            self.opened.extend(opened?);
+        }
         Ok(())
     }
 
@@ -276,8 +317,11 @@ impl Loader {
             let sha256 = entry.sha256;
             let refused = |source| LoadError::Segment { sha256, source };
             match self.opened.get(&sha256).map(|opened| &opened.reader) {
-                Some(Reader::Head(reader)) => head = Some(warm_head(reader).map_err(refused)?),
-                Some(Reader::Series(reader)) => series.push(warm_series(reader).map_err(refused)?),
+                Some(Reader::Head(image)) => {
+                    let reader = Held::head(image, &entry.identity()).map_err(refused)?;
+                    head = Some(reader);
+                }
+                Some(Reader::Series(reader)) => series.push(Arc::clone(reader)),
                 None => unreachable!("every segment of the manifest has been opened"),
             }
         }
@@ -288,20 +332,4 @@ impl Loader {
             kept: Kept::new(self.options.cache_bytes_max),
         })
     }
-}
-
-/// A reader with its statements prepared, so that the first request after a
-/// swap costs what the others do.
-fn warm_series(reader: &Held<SeriesReader>) -> Result<Held<SeriesReader>, SegmentError> {
-    let reader = reader.another()?;
-    for dimension in WARM {
-        reader.walk("", dimension, |_, _| ())?;
-    }
-    Ok(reader)
-}
-
-fn warm_head(reader: &Held<HeadReader>) -> Result<Held<HeadReader>, SegmentError> {
-    let reader = reader.another()?;
-    reader.project("")?;
-    Ok(reader)
 }

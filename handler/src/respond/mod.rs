@@ -25,7 +25,7 @@ use crate::state::ServiceState;
 
 pub(crate) use coding::Coding;
 pub(crate) use etag::TagSeed;
-pub(crate) use json::Json;
+pub(crate) use json::{Json, Row};
 pub(crate) use kept::Kept;
 pub(crate) use reader::{Reader, Reply};
 pub(crate) use target::Query;

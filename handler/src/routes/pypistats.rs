@@ -10,7 +10,7 @@ use espy_shared::dimension::{Dimension, WITH_MIRRORS, WITHOUT_MIRRORS};
 use super::{Package, RouteName};
 use crate::error::RespondError;
 use crate::generation::{CoreGeneration, DailyTable};
-use crate::respond::{Json, Query, Reader, Reply};
+use crate::respond::{Json, Query, Reader, Reply, Row};
 
 const JSON: &str = "application/json";
 /// About the bytes of one row, to have room for all at once.
@@ -167,7 +167,7 @@ fn daily(
             Some(filter) => category == filter,
             None => true,
         })?,
-        None => DailyTable::default(),
+        None => DailyTable::new(0),
     };
     if endpoint == Endpoint::Overall && table.row_count() == 0 {
         return Err(RespondError::NoRows);
@@ -182,13 +182,8 @@ fn daily(
             .raw(r#"{"category":"#)
             .text(&category.name)
             .raw(r#","date":""#);
-        for &(day, count) in &category.counts {
-            json.raw(front.as_bytes())
-                .raw(dates[day])
-                .raw(r#"","downloads":"#)
-                .number(count)
-                .raw("},");
-        }
+        let row = Row::new(front.as_bytes(), br#"","downloads":"#);
+        row.put_all(&mut json, dates, &category.counts);
     }
     json.trim_comma()
         .raw(r#"],"package":"#)

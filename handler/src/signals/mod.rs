@@ -21,8 +21,9 @@ use crate::state::ServiceState;
 use counter::Counter;
 use histogram::Histogram;
 
-pub(crate) use recorder::{Asked, Recorder, Sampling};
-pub(crate) use reporter::{Report, Reporter};
+pub use recorder::{Asked, Recorder, Recording, Sampling};
+pub use reporter::Report;
+pub(crate) use reporter::Reporter;
 
 /// Status classes 1xx to 5xx.
 const CLASSES: usize = 5;

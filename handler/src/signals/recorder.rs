@@ -16,13 +16,16 @@ use crate::routes::RouteName;
 
 /// How many answers there are to one sample; 0 takes none.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sampling {
-    pub(crate) statsd: u32,
-    pub(crate) access_log: u32,
+pub struct Sampling {
+    /// For timings sent to statsd.
+    pub statsd: u32,
+    /// For lines of the access log.
+    pub access_log: u32,
 }
 
 /// Belongs to one core.
-pub(crate) struct Recorder {
+#[derive(Debug)]
+pub struct Recorder {
     signals: Arc<Signals>,
     core: usize,
     /// None when nobody wants timings.
@@ -32,21 +35,27 @@ pub(crate) struct Recorder {
 }
 
 /// A request whose answer is being made.
-pub(crate) struct Recording {
+#[derive(Debug)]
+pub struct Recording {
     started: Instant,
     cpu_started: Option<Duration>,
 }
 
 /// What a line of the access log shows besides the answer. No client address:
 /// it is the balancer's, or a person's.
-pub(crate) struct Asked<'a> {
-    pub(crate) method: &'a Method,
-    pub(crate) target: &'a str,
-    pub(crate) version: http::Version,
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// As sent.
+    pub method: &'a Method,
+    /// Path and query as sent.
+    pub target: &'a str,
+    /// Of HTTP.
+    pub version: http::Version,
 }
 
 impl Recorder {
-    pub(crate) fn new(
+    /// For core number `core`; reports that find no room are dropped.
+    pub fn new(
         signals: Arc<Signals>,
         core: usize,
         reports: Option<SyncSender<Report>>,
@@ -67,7 +76,7 @@ impl Recorder {
     }
 
     /// The counters of all cores.
-    pub(crate) fn signals(&self) -> &Signals {
+    pub fn signals(&self) -> &Signals {
         &self.signals
     }
 
@@ -80,7 +89,8 @@ impl Recorder {
         self.core().trouble(trouble);
     }
 
-    pub(crate) fn start(&self) -> Recording {
+    /// When a request begins to be answered.
+    pub fn start(&self) -> Recording {
         // Asking for CPU time is a system call, so only for samples.
         let cpu_started = self.timings.takes().then(thread_cpu_time);
         Recording {
@@ -89,7 +99,8 @@ impl Recorder {
         }
     }
 
-    pub(crate) fn finish(&self, recording: Recording, asked: &Asked<'_>, answer: &Answer) {
+    /// When it has been.
+    pub fn finish(&self, recording: Recording, asked: &Asked<'_>, answer: &Answer) {
         let duration = recording.started.elapsed();
         let response = &answer.response;
         let answered = Answered {
@@ -147,6 +158,7 @@ fn thread_cpu_time() -> Duration {
 
 /// Takes one in so many, at random distances: what comes in a rhythm is not
 /// taken always or never.
+#[derive(Debug)]
 struct Sampler {
     one_in: u32,
     skip: Cell<u32>,

@@ -30,15 +30,23 @@ const TIMINGS_PER_FLUSH_MAX: u64 = 100;
 
 /// What is sent besides counters.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Report {
+pub enum Report {
     /// A sampled answer.
     Answer {
+        /// Its route.
         route: RouteName,
+        /// Time it took.
         wall: Duration,
+        /// CPU time of its thread.
         cpu: Duration,
     },
     /// A snapshot was read, verified and prepared.
-    Load { wall: Duration, cpu: Duration },
+    Load {
+        /// Time it took.
+        wall: Duration,
+        /// CPU time of the process meanwhile.
+        cpu: Duration,
+    },
 }
 
 /// Runs until nobody can send reports any more.

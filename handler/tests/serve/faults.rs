@@ -196,7 +196,7 @@ fn content_at_odds_with_the_manifest() {
     );
     refused_content(
         |segments| edit(&mut segments[0], "DELETE FROM project"),
-        "0 rows in project",
+        "no rows in project",
     );
     refused_content(
         |segments| {

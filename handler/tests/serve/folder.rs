@@ -1,6 +1,7 @@
 //! A snapshot folder with tiny segments, written as a compactor and `pull`
 //! would leave it.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -20,9 +21,6 @@ use espy_shared::varint;
 /// Project, dimension, category, counts per day; sorted by the first three.
 pub type Row<'a> = (&'a str, Dimension, &'a str, &'a [u64]);
 
-/// The series of one project, encoded.
-type Series = Vec<(Dimension, Vec<u8>)>;
-
 /// A segment that is not yet in a folder.
 #[derive(Clone)]
 pub struct Segment {
@@ -36,59 +34,78 @@ pub fn day(text: &str) -> Day {
 
 /// A span of the days from `first` to `last`.
 pub fn span(first: &str, last: &str, rows: &[Row<'_>]) -> Segment {
-    let mut categories: Vec<&str> = Vec::new();
-    let mut projects: Vec<(&str, Series)> = Vec::new();
-    let mut event_sum = 0;
-    let mut previous_name = "";
+    let mut span = Span::default();
     for &(project, dimension, category, counts) in rows {
-        if projects.last().is_none_or(|(name, _)| *name != project) {
-            projects.push((project, Vec::new()));
+        span.put(project, dimension, category, counts);
+    }
+    span.finish(day(first), day(last))
+}
+
+/// A span being put together.
+#[derive(Default)]
+pub struct Span {
+    categories: HashMap<String, usize>,
+    /// Each with the series of its dimensions, encoded.
+    projects: Vec<(String, [Option<Vec<u8>>; Dimension::COUNT])>,
+    /// What the row before was about.
+    last: Option<(Dimension, String)>,
+    event_sum: u64,
+}
+
+impl Span {
+    /// Adds counts; in the order of project, dimension and category.
+    pub fn put(&mut self, project: &str, dimension: Dimension, category: &str, counts: &[u64]) {
+        if self.projects.last().is_none_or(|(name, _)| name != project) {
+            self.projects.push((project.to_owned(), Default::default()));
+            self.last = None;
         }
-        let series = &mut projects.last_mut().unwrap().1;
-        if series.last().is_none_or(|(last, _)| *last != dimension) {
-            series.push((dimension, Vec::new()));
-            previous_name = "";
-        }
-        let bytes = &mut series.last_mut().unwrap().1;
+        let columns = &mut self.projects.last_mut().unwrap().1;
+        let bytes = columns[dimension.number()].get_or_insert_default();
         if dimension.has_inline_names() {
-            put_inline_name(bytes, previous_name, category);
-            previous_name = category;
+            let last = self.last.as_ref().filter(|last| last.0 == dimension);
+            put_inline_name(bytes, last.map_or("", |last| &last.1), category);
+            self.last = Some((dimension, category.to_owned()));
         } else {
-            let id = categories.iter().position(|known| *known == category);
-            varint::put(bytes, id.unwrap_or(categories.len()) as u64);
-            if id.is_none() {
-                categories.push(category);
-            }
+            let next = self.categories.len();
+            let id = match self.categories.get(category) {
+                Some(&id) => id,
+                None => *self.categories.entry(category.to_owned()).or_insert(next),
+            };
+            varint::put(bytes, id as u64);
         }
         put_counts(bytes, counts);
         if category == "with_mirrors" {
-            event_sum += counts.iter().sum::<u64>();
+            self.event_sum += counts.iter().sum::<u64>();
         }
     }
-    let identity = Identity {
-        kind: Kind::Span,
-        first_day: Some(day(first)),
-        last_day: Some(day(last)),
-        rows: projects.len() as u64,
-        event_sum,
-    };
-    build(SERIES_SQL, identity, |connection| {
-        for (id, (name, series)) in projects.iter().enumerate() {
-            let row = (name, id);
-            connection.execute("INSERT INTO project VALUES (?1, ?2)", row)?;
-            connection.execute("INSERT INTO series (project) VALUES (?1)", [id])?;
-            for (dimension, bytes) in series {
-                connection.execute(
-                    &format!("UPDATE series SET {dimension} = ?1 WHERE project = ?2"),
-                    (bytes, id),
-                )?;
+
+    pub fn finish(self, first: Day, last: Day) -> Segment {
+        let identity = Identity {
+            kind: Kind::Span,
+            first_day: Some(first),
+            last_day: Some(last),
+            rows: self.projects.len() as u64,
+            event_sum: self.event_sum,
+        };
+        build(SERIES_SQL, identity, |connection| {
+            let places = vec!["?"; Dimension::COUNT + 1].join(", ");
+            let mut series =
+                connection.prepare(&format!("INSERT INTO series VALUES ({places})"))?;
+            let mut project = connection.prepare("INSERT INTO project VALUES (?1, ?2)")?;
+            for (id, (name, columns)) in self.projects.iter().enumerate() {
+                project.execute((name, id))?;
+                series.raw_bind_parameter(1, id)?;
+                for (index, column) in columns.iter().enumerate() {
+                    series.raw_bind_parameter(index + 2, column)?;
+                }
+                series.raw_execute()?;
             }
-        }
-        for row in categories.iter().enumerate() {
-            connection.execute("INSERT INTO category VALUES (?1, ?2)", row)?;
-        }
-        Ok(())
-    })
+            for (name, id) in &self.categories {
+                connection.execute("INSERT INTO category VALUES (?1, ?2)", (id, name))?;
+            }
+            Ok(())
+        })
+    }
 }
 
 /// A head: project, then its last day, week and month.
@@ -101,11 +118,10 @@ pub fn head(rows: &[(&str, [u64; 3])]) -> Segment {
         event_sum: rows.iter().map(|row| row.1[2]).sum(),
     };
     build(HEAD_SQL, identity, |connection| {
+        let mut project =
+            connection.prepare("INSERT INTO project VALUES (?1, ?2, ?3, ?4, ?4, ?4, 0, 0)")?;
         for (name, [day, week, month]) in rows {
-            connection.execute(
-                "INSERT INTO project VALUES (?1, ?2, ?3, ?4, ?4, ?4, 0, 0)",
-                (name, day, week, month),
-            )?;
+            project.execute((name, day, week, month))?;
         }
         Ok(())
     })
@@ -121,7 +137,7 @@ fn build(
     let connection = Connection::open(&path).unwrap();
     connection
         .execute_batch(&format!(
-            "PRAGMA journal_mode = OFF; PRAGMA application_id = {APPLICATION_ID};
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA application_id = {APPLICATION_ID};
              PRAGMA user_version = {SCHEMA_VERSION}; BEGIN; {sql}"
         ))
         .unwrap();

@@ -9,44 +9,18 @@ use crate::day::Day;
 use crate::dimension::Dimension;
 use crate::series::{self, Names, SLOTS_MAX};
 
-/// A span or history segment, opened.
-///
-/// Not `Sync`: one per thread. The category table is shared between the
-/// readers of one segment, see [`SeriesReader::another`].
-#[derive(Debug)]
-pub struct SeriesReader {
-    connection: Connection,
+/// What a span or history is, and the names of its categories.
+#[derive(Clone, Debug)]
+pub struct Shape {
     identity: Identity,
     first_day: Day,
     slots: usize,
     categories: Arc<[Box<str>]>,
 }
 
-impl SeriesReader {
-    /// Takes a connection whose bytes are verified.
-    ///
-    /// # Errors
-    ///
-    /// When it is no span or history, or its category table has gaps.
-    pub fn new(connection: Connection) -> Result<Self, SegmentError> {
-        let categories = read_categories(&connection)?;
-        Self::with_categories(connection, categories)
-    }
-
-    /// The same segment on another connection, for another thread.
-    ///
-    /// # Errors
-    ///
-    /// As [`SeriesReader::new`].
-    pub fn another(&self, connection: Connection) -> Result<Self, SegmentError> {
-        Self::with_categories(connection, Arc::clone(&self.categories))
-    }
-
-    fn with_categories(
-        connection: Connection,
-        categories: Arc<[Box<str>]>,
-    ) -> Result<Self, SegmentError> {
-        let identity = identify(&connection)?;
+impl Shape {
+    fn read(connection: &Connection) -> Result<Self, SegmentError> {
+        let identity = identify(connection)?;
         let (Kind::Span | Kind::History, Some(first_day), Some(last_day)) =
             (identity.kind, identity.first_day, identity.last_day)
         else {
@@ -63,13 +37,11 @@ impl SeriesReader {
                 "{first_day} to {last_day} is no span"
             )));
         }
-        connection.set_prepared_statement_cache_capacity(Dimension::COUNT + 4);
         Ok(Self {
-            connection,
             identity,
             first_day,
             slots,
-            categories,
+            categories: read_categories(connection)?,
         })
     }
 
@@ -88,6 +60,65 @@ impl SeriesReader {
         self.slots
     }
 
+    /// Decodes one column of a `series` row.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no series of this segment.
+    pub fn decode(
+        &self,
+        dimension: Dimension,
+        bytes: &[u8],
+        each: impl FnMut(&str, &[u64]),
+    ) -> Result<(), SegmentError> {
+        let names = if dimension.has_inline_names() {
+            Names::Inline
+        } else {
+            Names::Table(&self.categories)
+        };
+        Ok(series::walk(bytes, self.slots, names, each)?)
+    }
+}
+
+/// A span or history segment, opened. Not `Sync`: one per thread.
+#[derive(Debug)]
+pub struct SeriesReader {
+    connection: Connection,
+    shape: Shape,
+}
+
+impl SeriesReader {
+    /// Takes a connection whose bytes are verified.
+    ///
+    /// # Errors
+    ///
+    /// When it is no span or history, or its category table has gaps.
+    pub fn new(connection: Connection) -> Result<Self, SegmentError> {
+        let shape = Shape::read(&connection)?;
+        connection.set_prepared_statement_cache_capacity(Dimension::COUNT + 4);
+        Ok(Self { connection, shape })
+    }
+
+    /// What it is, without the connection.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// What the segment says of itself.
+    pub fn identity(&self) -> &Identity {
+        &self.shape.identity
+    }
+
+    /// The first day of the first slot.
+    pub fn first_day(&self) -> Day {
+        self.shape.first_day
+    }
+
+    /// Slots in each series: days of a span, the 12 months of a history.
+    pub fn slots(&self) -> usize {
+        self.shape.slots
+    }
+
     /// The first day of a slot.
     ///
     /// # Panics
@@ -95,13 +126,13 @@ impl SeriesReader {
     /// When there is no such slot.
     pub fn slot_day(&self, slot: usize) -> Day {
         let slot = i32::try_from(slot).expect("slots are at most 31");
-        match self.identity.kind {
+        match self.shape.identity.kind {
             Kind::History => {
-                let (year, _, _) = self.first_day.ymd();
+                let (year, _, _) = self.shape.first_day.ymd();
                 let month = i8::try_from(slot + 1).expect("slots of a year are months");
-                Day::from_ymd(year, month, 1).unwrap_or(self.first_day)
+                Day::from_ymd(year, month, 1).unwrap_or(self.shape.first_day)
             }
-            _ => self.first_day.plus(slot),
+            _ => self.shape.first_day.plus(slot),
         }
     }
 
@@ -148,12 +179,7 @@ impl SeriesReader {
         bytes: &[u8],
         each: impl FnMut(&str, &[u64]),
     ) -> Result<(), SegmentError> {
-        let names = if dimension.has_inline_names() {
-            Names::Inline
-        } else {
-            Names::Table(&self.categories)
-        };
-        Ok(series::walk(bytes, self.slots, names, each)?)
+        self.shape.decode(dimension, bytes, each)
     }
 
     /// When each version of a project was last downloaded in the year of a
@@ -179,7 +205,9 @@ impl SeriesReader {
         series::walk_last_downloads(&bytes, |version, day| {
             each(
                 version,
-                self.first_day.plus(i32::try_from(day).unwrap_or(i32::MAX)),
+                self.shape
+                    .first_day
+                    .plus(i32::try_from(day).unwrap_or(i32::MAX)),
             );
         })?;
         Ok(())
@@ -204,7 +232,9 @@ impl SeriesReader {
         while let Some(row) = rows.next()? {
             let (slot, dimension, count): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let read = (
-                usize::try_from(slot).ok().filter(|slot| *slot < self.slots),
+                usize::try_from(slot)
+                    .ok()
+                    .filter(|slot| *slot < self.shape.slots),
                 u64::try_from(dimension)
                     .ok()
                     .and_then(Dimension::from_number),
