@@ -85,7 +85,7 @@ impl Json {
 /// number.
 ///
 /// The text is copied as a whole, and the two are then written into the copy:
-/// a third of the time that five pieces a row take. Written before the copy
+/// less time than five pieces a row take. Written before the copy
 /// they would save nothing: the copy reads in larger units than were just
 /// written, and waits until they have left the processor's store buffer.
 #[derive(Debug)]
