@@ -70,7 +70,7 @@ pub struct Args {
         long,
         env = "ESPY_CACHE_BYTES_MAX",
         value_name = "BYTES",
-        default_value = "8MiB"
+        default_value = "6MiB"
     )]
     pub(super) cache_bytes_max: String,
     /// Most open connections on each core; one more is turned away with a 503.

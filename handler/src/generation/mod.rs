@@ -17,7 +17,7 @@ use crate::respond::Kept;
 pub(crate) use daily::DailyTable;
 pub use facts::Facts;
 pub use load::{LoadError, Loader, LoaderOptions};
-pub(crate) use watch::{Swap, Watcher};
+pub(crate) use watch::{CoreTask, Watcher};
 
 /// A span or history.
 type Series = MappedSeries<Image>;

@@ -21,12 +21,29 @@ use espy_shared::telemetry::{Stage, StageClock};
 
 use super::{CoreGeneration, Facts, LoadError, Loader};
 use crate::error::chain;
-use crate::signals::Report;
+use crate::respond::{self, Hot, View};
+use crate::signals::{Report, Signals};
 use crate::state::{Refusal, ServiceState, now_seconds};
 
 /// Longest time between two tries of a refused snapshot. A try may hash all
 /// of it, so they begin at the poll interval and double.
 const RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// Answers that are rendered anew for a core before it gets a new snapshot:
+/// else the hottest questions would all be cold in the same moment.
+const HOT_MAX: usize = 2048;
+/// A core that does not say in this time what is hot gets its snapshot without.
+const HOT_WAIT: Duration = Duration::from_secs(1);
+/// Longest time that rendering for one core may delay its snapshot.
+const WARM_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// What the watcher wants of a core.
+pub(crate) enum CoreTask {
+    /// To say what is asked for most, at most so many questions.
+    Hottest(usize, SyncSender<Vec<Hot>>),
+    /// To go over to a new snapshot.
+    Swap(Box<Swap>),
+}
 
 /// A core's new readers, and where its old ones go: they are closed and their
 /// memory returned on the watcher's thread, not while requests wait.
@@ -35,12 +52,17 @@ pub(crate) struct Swap {
     pub(crate) retired: SyncSender<Option<CoreGeneration>>,
 }
 
+/// A tenth of a core that is busy with requests.
+const NICE: i32 = 10;
+
 /// Follows the snapshot folder.
 pub(crate) struct Watcher {
     pub(crate) dir: PathBuf,
     pub(crate) poll_interval: Duration,
     pub(crate) loader: Loader,
-    pub(crate) cores: Vec<Sender<Swap>>,
+    pub(crate) cores: Vec<Sender<CoreTask>>,
+    /// For the answers that are rendered before a swap.
+    pub(crate) signals: Arc<Signals>,
     pub(crate) state: Arc<ServiceState>,
     /// Where timings go; none when nobody wants them.
     pub(crate) reports: Option<std::sync::mpsc::SyncSender<Report>>,
@@ -186,6 +208,9 @@ impl Watcher {
                 return Err(error);
             }
         };
+        if progress.serving.is_none() {
+            step_back();
+        }
         let facts = (generations.first()).map(|generation| Arc::clone(&generation.facts));
         self.swap(generations);
         self.loader.keep_only(facts.as_deref());
@@ -215,13 +240,38 @@ impl Watcher {
         let (retired, old) = sync_channel(self.cores.len().max(1));
         for (core, generation) in self.cores.iter().zip(generations) {
             let retired = retired.clone();
-            let _ = core.blocking_send(Swap {
+            self.warm(core, &generation);
+            let _ = core.blocking_send(CoreTask::Swap(Box::new(Swap {
                 generation,
                 retired,
-            });
+            })));
         }
         drop(retired);
         old.into_iter().for_each(drop);
+    }
+
+    /// Renders what the core is asked for most from its new snapshot.
+    fn warm(&self, core: &Sender<CoreTask>, generation: &CoreGeneration) {
+        let (sender, hottest) = sync_channel(1);
+        if core
+            .blocking_send(CoreTask::Hottest(HOT_MAX, sender))
+            .is_err()
+        {
+            return;
+        }
+        let end = Instant::now() + WARM_TIME_MAX;
+        for hot in hottest.recv_timeout(HOT_WAIT).unwrap_or_default() {
+            if Instant::now() > end {
+                return;
+            }
+            let view = View {
+                generation: Some(generation),
+                state: &self.state,
+                signals: &self.signals,
+                now_seconds: now_seconds(),
+            };
+            respond::warm(&hot, &view);
+        }
     }
 
     fn accept(&self, progress: &mut Progress, current: Current) {
@@ -249,6 +299,15 @@ impl Watcher {
             log::error!(sequence = sequence.unwrap_or(0), reason; "the current snapshot is refused");
             progress.logged_reason = reason;
         }
+    }
+}
+
+/// From the first snapshot on, requests come before what this thread does:
+/// where both share a core, a load would hold them up by whole time slices.
+fn step_back() {
+    // On Linux this is the thread's own priority. It can only fall.
+    if let Err(error) = rustix::process::nice(NICE) {
+        log::debug!(error:% = error; "the watcher keeps its priority");
     }
 }
 

@@ -16,16 +16,17 @@ use super::content::Content;
 const ENTRY_BYTES_TYPICAL: u64 = 512;
 /// Answers that are remembered to have been asked for, besides those that are
 /// kept, as a share of them: a second question inside that time brings an
-/// answer among those that a scan does not touch. Eight bytes each.
+/// answer among those that a scan does not touch.
 const GHOST_SHARE: f64 = 1.0;
-/// What an entry takes besides its texts: its place in the tables, and what
-/// the allocator adds to three allocations.
+/// What an entry takes besides its texts: its place in the tables, its fields,
+/// and what the allocator adds to four allocations.
 const ENTRY_BYTES_FIXED: u64 = 256;
 
 /// The answers of one core.
 #[derive(Debug)]
 pub(crate) struct Cache {
-    store: Option<Store<Key, Content, Weight>>,
+    /// Boxed: what is only remembered takes the room of an entry too.
+    store: Option<Store<Key, Box<Content>, Weight>>,
 }
 
 /// A target as sent and the coding it is answered in. Spellings of one
@@ -37,7 +38,14 @@ struct Key {
     coding: Coding,
 }
 
-/// The same, borrowed.
+/// A question that is asked often.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Hot {
+    pub(super) target: Box<str>,
+    pub(super) coding: Coding,
+}
+
+/// A [`Key`], borrowed.
 struct Asked<'a> {
     target: &'a str,
     coding: Coding,
@@ -67,14 +75,35 @@ impl Cache {
     }
 
     pub(crate) fn get(&self, target: &str, coding: Coding) -> Option<&Content> {
-        self.store.as_ref()?.get(&Asked { target, coding })
+        let content = self.store.as_ref()?.get(&Asked { target, coding })?;
+        content.hits.set(content.hits.get().saturating_add(1));
+        Some(content)
+    }
+
+    /// What has been asked for most since it was kept, at most so many.
+    pub(crate) fn hottest(&self, count: usize) -> Vec<Hot> {
+        let entries = self.store.iter().flat_map(Store::iter);
+        let mut hits: Vec<(u32, &Key)> = entries
+            .map(|(key, content)| (content.hits.get(), key))
+            .filter(|(hits, _)| *hits > 0)
+            .collect();
+        if hits.len() > count {
+            hits.select_nth_unstable_by_key(count, |(hits, _)| std::cmp::Reverse(*hits));
+            hits.truncate(count);
+        }
+        hits.into_iter()
+            .map(|(_, key)| Hot {
+                target: key.target.clone(),
+                coding: key.coding,
+            })
+            .collect()
     }
 
     /// Keeps an answer, as long as it is worth its room.
     pub(crate) fn insert(&mut self, target: &str, coding: Coding, content: Content) {
         if let Some(store) = &mut self.store {
             let target = target.into();
-            store.insert(Key { target, coding }, content);
+            store.insert(Key { target, coding }, Box::new(content));
         }
     }
 
@@ -84,8 +113,8 @@ impl Cache {
     }
 }
 
-impl Weighter<Key, Content> for Weight {
-    fn weight(&self, key: &Key, content: &Content) -> u64 {
+impl Weighter<Key, Box<Content>> for Weight {
+    fn weight(&self, key: &Key, content: &Box<Content>) -> u64 {
         (key.target.len() + content.body.len()) as u64 + ENTRY_BYTES_FIXED
     }
 }
@@ -155,6 +184,30 @@ mod tests {
         let mut none = Cache::new(0);
         none.insert("/a", Coding::Identity, content(1));
         assert!(none.get("/a", Coding::Identity).is_none());
+    }
+
+    #[test]
+    fn the_hottest_come_first() {
+        let mut cache = Cache::new(1 << 20);
+        for (number, asked) in [3, 0, 1, 2].into_iter().enumerate() {
+            let target = format!("/{number}");
+            cache.insert(&target, Coding::Identity, content(1));
+            for _ in 0..asked {
+                cache.get(&target, Coding::Identity);
+            }
+        }
+        let targets = |count| -> Vec<String> {
+            let mut targets: Vec<String> = cache
+                .hottest(count)
+                .into_iter()
+                .map(|hot| hot.target.into())
+                .collect();
+            targets.sort();
+            targets
+        };
+        assert_eq!(targets(2), ["/0", "/3"]);
+        assert_eq!(targets(9), ["/0", "/2", "/3"]);
+        assert!(Cache::new(0).hottest(9).is_empty());
     }
 
     /// A crawler that asks for everything once must not cost the storefront

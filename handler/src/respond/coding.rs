@@ -52,6 +52,14 @@ impl Coding {
         }
     }
 
+    /// What a client sends that wants it.
+    pub(crate) fn accepted(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Identity => "identity",
+            Self::Gzip => "gzip",
+        })
+    }
+
     /// The value of `Content-Encoding`.
     pub(crate) fn header(self) -> Option<HeaderValue> {
         match self {

@@ -1,6 +1,8 @@
 //! An answer without the headers that change with time or request: what can
 //! be kept.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -23,6 +25,8 @@ pub(crate) struct Content {
     /// Of the body; `Identity` also when gzip was asked for in vain.
     pub(crate) coding: Coding,
     pub(crate) body: Bytes,
+    /// How often it was taken from the cache.
+    pub(crate) hits: Cell<u32>,
 }
 
 impl Content {
@@ -36,6 +40,7 @@ impl Content {
             tag: None,
             coding: Coding::Identity,
             body: Bytes::from_static(error.body().as_bytes()),
+            hits: Cell::new(0),
         }
     }
 
@@ -125,6 +130,7 @@ impl Content {
             tag: None,
             coding: Coding::Identity,
             body,
+            hits: Cell::new(0),
         }
     }
 }

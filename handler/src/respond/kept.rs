@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use http::HeaderValue;
 
-use super::cache::Cache;
+use super::cache::{Cache, Hot};
 use super::coding::Gzip;
 
 /// Borrowed only inside `respond`, which never waits.
@@ -29,6 +29,11 @@ impl Kept {
     /// Bytes of answers in the cache.
     pub(crate) fn cache_bytes(&self) -> u64 {
         self.cache.borrow().bytes()
+    }
+
+    /// What has been asked for most, at most so many questions.
+    pub(crate) fn hottest(&self, count: usize) -> Vec<Hot> {
+        self.cache.borrow().hottest(count)
     }
 
     /// The header of this second, written by the first answer in it.

@@ -14,7 +14,7 @@ mod target;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::error::{RespondError, chain};
@@ -23,6 +23,7 @@ use crate::routes::{Route, RouteName};
 use crate::signals::Signals;
 use crate::state::ServiceState;
 
+pub(crate) use cache::Hot;
 pub(crate) use coding::Coding;
 pub(crate) use etag::TagSeed;
 pub(crate) use json::{Json, Row};
@@ -86,6 +87,18 @@ pub fn respond(request: &Request<'_>, view: &View<'_>) -> Answer {
         is_from_cache: seen.is_from_cache,
         response,
     }
+}
+
+/// Answers a question that was hot, for the cache only.
+pub(crate) fn warm(hot: &Hot, view: &View<'_>) {
+    let mut headers = HeaderMap::with_capacity(1);
+    headers.insert(ACCEPT_ENCODING, hot.coding.accepted());
+    let request = Request {
+        method: &Method::GET,
+        target: &hot.target,
+        headers: &headers,
+    };
+    respond(&request, view);
 }
 
 /// What has been found out on the way to an answer.

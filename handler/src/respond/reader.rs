@@ -1,5 +1,7 @@
 //! How a route answers a read, and what becomes of the answer.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use http::StatusCode;
 
@@ -69,6 +71,7 @@ impl<'a> Reader<'a> {
                 None => Coding::Identity,
             },
             body: encoded.unwrap_or(body),
+            hits: Cell::new(0),
         }))
     }
 

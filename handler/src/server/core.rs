@@ -15,7 +15,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::activity::{Activity, Clock, Timeouts, Verdict};
 use super::{connection, pin};
-use crate::generation::{CoreGeneration, Swap};
+use crate::generation::{CoreGeneration, CoreTask};
 use crate::rules::Limits;
 use crate::signals::{Recorder, Trouble};
 use crate::state::{ServiceState, now_seconds};
@@ -40,7 +40,7 @@ pub(super) struct Core {
     /// The CPU to stay on.
     pub(super) cpu: Option<usize>,
     pub(super) listener: StdListener,
-    pub(super) swaps: mpsc::Receiver<Swap>,
+    pub(super) tasks: mpsc::Receiver<CoreTask>,
     pub(super) stop: watch::Receiver<bool>,
     pub(super) state: Arc<ServiceState>,
     pub(super) recorder: Recorder,
@@ -115,7 +115,7 @@ impl Core {
             Ok(listener) => listener,
             Err(error) => return log::error!(error:% = error; "a core cannot listen"),
         };
-        spawn_local(follow(Rc::clone(&shared), self.swaps));
+        spawn_local(follow(Rc::clone(&shared), self.tasks));
         spawn_local(watch_over(Rc::clone(&shared), self.timeouts));
         let accept = Accept {
             shared: &shared,
@@ -138,11 +138,20 @@ impl Core {
 }
 
 /// Takes over new generations, and gives the old ones back.
-async fn follow(shared: Rc<Shared>, mut swaps: mpsc::Receiver<Swap>) {
-    while let Some(swap) = swaps.recv().await {
-        let old = shared.generation.replace(Some(swap.generation));
-        // The channel has room for every core.
-        let _ = swap.retired.try_send(old);
+async fn follow(shared: Rc<Shared>, mut tasks: mpsc::Receiver<CoreTask>) {
+    while let Some(task) = tasks.recv().await {
+        // The channels have room for every core, and nobody waits for them.
+        match task {
+            CoreTask::Hottest(count, sender) => {
+                let generation = shared.generation.borrow();
+                let hottest = generation.as_ref().map(|it| it.kept().hottest(count));
+                let _ = sender.try_send(hottest.unwrap_or_default());
+            }
+            CoreTask::Swap(swap) => {
+                let old = shared.generation.replace(Some(swap.generation));
+                let _ = swap.retired.try_send(old);
+            }
+        }
     }
 }
 

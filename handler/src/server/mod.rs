@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, watch};
 use espy_shared::files;
 
 use crate::config::Config;
-use crate::generation::{Loader, LoaderOptions, Swap, Watcher};
+use crate::generation::{CoreTask, Loader, LoaderOptions, Watcher};
 use crate::rules::Limits;
 use crate::signals::{Recorder, Report, Reporter, Sampling, Signals};
 use crate::state::{ServiceState, now_seconds};
@@ -30,8 +30,8 @@ use crate::state::{ServiceState, now_seconds};
 use self::activity::Timeouts;
 use self::core::Core;
 
-/// Swaps that wait for one core; the watcher waits for each before the next.
-const SWAPS_WAITING_MAX: usize = 1;
+/// Tasks that wait for one core; the watcher waits for each before the next.
+const TASKS_WAITING_MAX: usize = 1;
 
 /// The server cannot start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -134,14 +134,14 @@ impl Server {
         let (core_alive, core_ended) = mpsc::channel(1);
         let cpus = pin::cpus(core_count);
         let mut cores = Vec::with_capacity(core_count);
-        let mut swaps = Vec::with_capacity(core_count);
+        let mut tasks = Vec::with_capacity(core_count);
         for (number, listener) in listeners.into_iter().enumerate() {
-            let (sender, receiver) = mpsc::channel::<Swap>(SWAPS_WAITING_MAX);
-            swaps.push(sender);
+            let (sender, receiver) = mpsc::channel::<CoreTask>(TASKS_WAITING_MAX);
+            tasks.push(sender);
             let core = Core {
                 cpu: cpus.get(number).copied(),
                 listener,
-                swaps: receiver,
+                tasks: receiver,
                 stop: stop.clone(),
                 state: Arc::clone(&state),
                 recorder: Recorder::new(Arc::clone(&signals), number, reports.clone(), sampling),
@@ -164,7 +164,7 @@ impl Server {
             let thread = std::thread::Builder::new().name(format!("core-{number}"));
             cores.push(thread.spawn(move || core.run())?);
         }
-        let stop_watcher = start_watcher(config, swaps, &state, reports)?;
+        let stop_watcher = start_watcher(config, tasks, &state, &signals, reports)?;
         log::info!(address:% = address, cores = core_count; "listening on {address}");
         if let Some(path) = &config.port_file {
             files::replace(path, format!("{address}\n").as_bytes()).map_err(|source| {
@@ -246,13 +246,15 @@ fn start_reporter(
 
 fn start_watcher(
     config: &Config,
-    cores: Vec<mpsc::Sender<Swap>>,
+    cores: Vec<mpsc::Sender<CoreTask>>,
     state: &Arc<ServiceState>,
+    signals: &Arc<Signals>,
     reports: Option<SyncSender<Report>>,
 ) -> io::Result<std::sync::mpsc::Sender<()>> {
     let (sender, stop) = std::sync::mpsc::channel();
     let config = config.clone();
     let state = Arc::clone(state);
+    let signals = Arc::clone(signals);
     std::thread::Builder::new()
         .name("watcher".to_owned())
         .spawn(move || {
@@ -271,6 +273,7 @@ fn start_watcher(
                 loader,
                 cores,
                 state,
+                signals,
                 reports,
             };
             watcher.run(&stop);

@@ -78,6 +78,35 @@ fn follows_up_and_down_again() {
     assert_eq!(status["segment_bytes"], status["resident_bytes"]);
 }
 
+/// Else the storefront's hottest questions would all be cold in the same moment.
+#[test]
+fn what_was_hot_is_rendered_before_the_swap() {
+    let mut folder = Folder::new();
+    folder.publish("2026-11-20", &numbered(1));
+    let handler = Handler::ready(folder.path(), &["--cores=1"]);
+    let hits = || {
+        let metrics = handler.get("/metrics").body;
+        let line = "espy_cache_hits_total{route=\"pypistats_overall\"} ";
+        let value = metrics.lines().find_map(|text| text.strip_prefix(line));
+        value.unwrap().parse::<u64>().unwrap()
+    };
+    let hot = "/api/packages/one/overall";
+    for expect in [0, 1] {
+        handler.get(hot);
+        assert_eq!(hits(), expect);
+    }
+    let second = folder.publish("2026-11-20", &numbered(2));
+    handler.wait_until_serving(second);
+    assert_eq!(handler.get(hot).body, numbered_overall(2));
+    assert_eq!(hits(), 2);
+    // What was asked for once is not.
+    handler.get("/api/packages/one/overall?mirrors=true");
+    let third = folder.publish("2026-11-20", &numbered(3));
+    handler.wait_until_serving(third);
+    handler.get("/api/packages/one/overall?mirrors=true");
+    assert_eq!(hits(), 2);
+}
+
 /// Every count of generation n is n, in the head and in both spans: an answer
 /// that mixes two generations shows.
 #[test]

@@ -168,6 +168,12 @@ pub struct LoadArgs {
     #[arg(long, env = "ESPY_NO_KEEP_ALIVE")]
     pub no_keep_alive: bool,
 
+    /// Never sleep: a thread that waits for answers asks for them again and again
+    /// (raw engine). The server then never pays for waking it, as it does not
+    /// under a load that is always late; give each thread a CPU of its own
+    #[arg(long, env = "ESPY_SPIN")]
+    pub spin: bool,
+
     /// Generator threads; connections are dealt to them in turn
     #[arg(
         long,

@@ -154,6 +154,9 @@ impl Worker {
             // Connections that pause after a failure.
             sleep_ms = sleep_ms.min(1);
         }
+        if self.share.shared.load.spin {
+            sleep_ms = 0;
+        }
         Timespec {
             tv_sec: 0,
             tv_nsec: i64::try_from(sleep_ms * 1_000_000).unwrap_or(0),

@@ -87,6 +87,8 @@ pub struct LoadConfig {
     pub pipeline_depth: usize,
     /// Whether a connection carries more than one request.
     pub keep_alive: bool,
+    /// Whether threads never sleep.
+    pub spin: bool,
     /// Generator threads.
     pub thread_count: usize,
     /// Their CPUs; empty when not pinned.
@@ -353,6 +355,9 @@ fn load(args: &LoadArgs, mistakes: &mut Mistakes) -> Option<LoadConfig> {
         compress,
         mistakes,
     );
+    if args.spin && engine == Some(Engine::Hyper) {
+        mistakes.add("--spin: hyper's client cannot; use --engine raw".to_owned());
+    }
     Some(LoadConfig {
         kind: kind?,
         timing: timing?,
@@ -362,6 +367,7 @@ fn load(args: &LoadArgs, mistakes: &mut Mistakes) -> Option<LoadConfig> {
         connection_count: connections?,
         pipeline_depth: pipeline_depth?,
         keep_alive: !args.no_keep_alive,
+        spin: args.spin,
         thread_count: threads?,
         cpus: cpus?,
         engine: engine?,

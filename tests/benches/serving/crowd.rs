@@ -8,6 +8,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+use crate::load::LOAD_CPU;
+
+/// Between two bytes of slow connections, whichever: with 1,000 of them each
+/// sends one in about half a second.
+const GAP: Duration = Duration::from_micros(450);
 
 /// Open until dropped.
 pub struct Crowd {
@@ -32,16 +39,20 @@ impl Crowd {
             let is_over = Arc::clone(&is_over);
             let mut streams: Vec<TcpStream> = (0..slow).map(|_| connect()).collect();
             std::thread::spawn(move || {
+                // Beside the load, not beside the server.
+                let mut cpu = CpuSet::new();
+                cpu.set(LOAD_CPU);
+                sched_setaffinity(None, &cpu).unwrap();
                 let request = b"GET /api/packages/project-00001/overall HTTP/1.1\r\nHost: slow\r\n";
                 for byte in request.iter().cycle() {
                     for stream in &mut streams {
                         if stream.write_all(&[*byte]).is_err() {
                             *stream = connect();
                         }
-                    }
-                    std::thread::sleep(Duration::from_millis(500));
-                    if is_over.load(Ordering::Relaxed) {
-                        return;
+                        std::thread::sleep(GAP);
+                        if is_over.load(Ordering::Relaxed) {
+                            return;
+                        }
                     }
                 }
             })

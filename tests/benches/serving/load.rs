@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::server::Server;
 
 /// Where the load runs.
-const LOAD_CPU: &str = "1";
+pub const LOAD_CPU: usize = 1;
 
 /// How long to measure.
 #[derive(Clone, Copy)]
@@ -45,7 +45,9 @@ pub fn compare(servers: &[&Server], effort: Effort, folder: &Path, flags: &[&str
     }
     command.args(["--rounds", &effort.rounds.to_string()]);
     command.args(["--duration", &format!("{}s", effort.seconds), "--warmup=1s"]);
-    command.args(["--cpus", LOAD_CPU]).args(flags);
+    command
+        .args(["--cpus", &LOAD_CPU.to_string(), "--spin"])
+        .args(flags);
     report(command, folder)
 }
 
@@ -61,7 +63,9 @@ pub fn load(server: &Server, seconds: u32, folder: &Path, flags: &[&str]) -> Out
         "--warmup=1s",
         "--no-floor",
     ]);
-    command.args(["--cpus", LOAD_CPU]).args(flags);
+    command
+        .args(["--cpus", &LOAD_CPU.to_string(), "--spin"])
+        .args(flags);
     report(command, folder).remove(0)
 }
 
