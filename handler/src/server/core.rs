@@ -11,7 +11,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::spawn_local;
-use tokio::time::MissedTickBehavior;
 
 use super::activity::{Activity, Clock, Timeouts, Verdict};
 use super::{connection, pin};
@@ -29,6 +28,8 @@ const _: () = assert!(
     "the wait grows"
 );
 
+/// Connections that are looked at without a pause: some 30 µs.
+const LOOKS_MAX: usize = 64;
 /// The engine takes no smaller buffer.
 const BUFFER_BYTES_MIN: usize = 8192;
 /// Header fields that the engine takes without being told; to be told makes
@@ -155,15 +156,21 @@ async fn follow(shared: Rc<Shared>, mut tasks: mpsc::Receiver<CoreTask>) {
     }
 }
 
-/// Looks at all connections again and again.
+/// Looks at all connections again and again, at few of them at once: each is a
+/// wait for memory, and all of them together would be a pause.
 async fn watch_over(shared: Rc<Shared>, timeouts: Timeouts) {
-    let mut ticks = tokio::time::interval(timeouts.tick());
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        ticks.tick().await;
-        shared.clock.tick(now_seconds());
-        for (_, activity) in &*shared.open.borrow() {
-            activity.look(&timeouts);
+        let slices = shared.open.borrow().capacity().div_ceil(LOOKS_MAX).max(1);
+        let pause = timeouts.tick() / u32::try_from(slices).unwrap_or(u32::MAX);
+        for slice in 0..slices {
+            tokio::time::sleep(pause).await;
+            shared.clock.tick(now_seconds());
+            let open = shared.open.borrow();
+            for key in slice * LOOKS_MAX..(slice + 1) * LOOKS_MAX {
+                if let Some(activity) = open.get(key) {
+                    activity.look(&timeouts);
+                }
+            }
         }
         let generation = shared.generation.borrow();
         let cache_bytes = generation.as_ref().map_or(0, |it| it.kept().cache_bytes());

@@ -10,6 +10,9 @@ use crate::load::{Effort, Outcome, compare, load};
 use crate::server::{Sample, Server};
 use crate::table::{self, Target};
 
+/// Ways to be loaded below saturation.
+const KINDS: usize = 5;
+
 const UNLIMITED: &str = "--connection-requests-max=1000000000000";
 
 pub fn run(data: &Data, effort: Effort, folder: &Path) {
@@ -27,14 +30,12 @@ pub fn run(data: &Data, effort: Effort, folder: &Path) {
     let alone = |server: &Server, flags: &[&str]| {
         load(server, effort.seconds * effort.rounds, folder, flags)
     };
-    let mut hot_large = f64::NAN;
     for (sample, size) in samples.iter().zip(["1 KB", "26 KB"]) {
         say(&format!("hot {size}"));
         let floor = Server::floor(sample, folder);
         let servers = [&handler, &floor, &nginx];
         let outcomes = compare(&servers, effort, folder, &["--path", &sample.path]);
         table::print(&format!("Hot, {size}"), &outcomes);
-        hot_large = outcomes[0].rps;
         let of = |number: usize| 1.0 / outcomes[number].cpu_ratio.map_or(f64::NAN, |it| it[0]);
         let (to_floor, to_nginx) = (of(1), of(2));
         targets.push(Target {
@@ -83,9 +84,19 @@ pub fn run(data: &Data, effort: Effort, folder: &Path) {
     let names = data.names.display().to_string();
     let uniform = ["--names", &names, "--zipf", "0", "--route-mix", "overall=1"];
     let cold = Server::handler("cold", data, folder, &[UNLIMITED, "--cache-bytes-max=0"]);
-    let outcome = alone(&cold, &uniform);
+    // In turns with the hot read: the machine has faster and slower minutes.
+    let mut shares = Vec::new();
+    let mut outcomes = Vec::new();
+    for _ in 0..effort.rounds {
+        let hot = load(&handler, effort.seconds, folder, &["--path", &large]);
+        let outcome = load(&cold, effort.seconds, folder, &uniform);
+        shares.push(outcome.rps / hot.rps);
+        outcomes.push(outcome);
+    }
+    let share = median(shares.into_iter());
+    outcomes.sort_by(|a, b| a.rps.total_cmp(&b.rps));
+    let outcome = outcomes.swap_remove(outcomes.len() / 2);
     let cold_rps = outcome.rps;
-    let share = cold_rps / hot_large;
     table::print("Cold: uniform over all projects, no cache", &[outcome]);
     targets.push(Target {
         what: "cold read, rate in parts of the hot one's",
@@ -173,19 +184,26 @@ fn below_saturation(
         outcome.name = what.to_owned();
         outcome
     };
-    let mut rounds: Vec<[Outcome; 4]> = Vec::new();
+    let beside_crowd = |what: &str, server: &Server| {
+        let crowd = Crowd::new(server.address, 10_000, 1_000);
+        let outcome = measure(what, server);
+        drop(crowd);
+        outcome
+    };
+    let mut rounds: Vec<[Outcome; KINDS]> = Vec::new();
     for _ in 0..effort.rounds {
-        let floor = measure("the floor server", &floor);
+        let quiet = measure("the floor server", &floor);
+        let crowded_floor = beside_crowd("the floor server beside the crowd", &floor);
         let alone = measure("alone", handler);
         let swapping = while_swapping(data, || measure("a new snapshot each 2 seconds", handler));
-        let crowd = Crowd::new(handler.address, 10_000, 1_000);
-        let crowded = measure("beside 10,000 idle and 1,000 slow connections", handler);
-        drop(crowd);
-        rounds.push([floor, alone, swapping, crowded]);
+        let crowded = beside_crowd("beside 10,000 idle and 1,000 slow connections", handler);
+        rounds.push([quiet, alone, swapping, crowded, crowded_floor]);
     }
     // Of each kind the round with the median p99; ratios round by round.
-    let ratio = |kind: usize| median(rounds.iter().map(|it| it[kind].p99_us / it[1].p99_us));
-    let (swap_ratio, crowd_ratio) = (ratio(2), ratio(3));
+    let ratio = |kind: usize, base: usize| {
+        median(rounds.iter().map(|it| it[kind].p99_us / it[base].p99_us))
+    };
+    let (swap_ratio, crowd_ratio, floor_crowd) = (ratio(2, 1), ratio(3, 1), ratio(4, 0));
     let alone = median(rounds.iter().map(|it| it[1].p99_us));
     let floor = median(rounds.iter().map(|it| it[0].p99_us));
     let failed: u64 = rounds.iter().map(|it| it[2].errors).sum();
@@ -204,12 +222,12 @@ fn below_saturation(
         },
         Target {
             what: "p99 beside the crowd, in parts of that",
-            wanted: "at most 1.5".to_owned(),
+            wanted: format!("at most 1.5 (the floor server: {floor_crowd:.1} times its own)"),
             measured: crowd_ratio,
             is_met: crowd_ratio <= 1.5,
         },
     ]);
-    let mut columns: [Vec<Outcome>; 4] = Default::default();
+    let mut columns: [Vec<Outcome>; KINDS] = Default::default();
     for round in rounds {
         for (column, outcome) in columns.iter_mut().zip(round) {
             column.push(outcome);
