@@ -73,7 +73,7 @@ bench-start: ## exec to first answer beside sha256sum of the same 560 MB, on one
 	TMPDIR=$(TEST_TMPDIR) cargo bench --locked -p espy-handler --bench start
 
 .PHONY: bench-serving
-bench-serving: build ## the handler beside the floor server, nginx and Datasette, the tables of docs/benchmarks.md (12 minutes, 2 cores, 2 GB)
+bench-serving: build ## the handler beside the floor server, nginx and Datasette, the tables of docs/benchmarks.md (15 minutes, 2 cores, 2 GB)
 	tests/benches/install
 	cargo bench --locked -p espy-tests --bench serving
 
