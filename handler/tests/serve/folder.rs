@@ -100,7 +100,10 @@ impl Span {
                 }
                 series.raw_execute()?;
             }
-            for (name, id) in &self.categories {
+            // In one order, or the same content would have other bytes.
+            let mut categories: Vec<_> = self.categories.iter().collect();
+            categories.sort_unstable_by_key(|(_, id)| **id);
+            for (name, id) in categories {
                 connection.execute("INSERT INTO category VALUES (?1, ?2)", (id, name))?;
             }
             Ok(())
