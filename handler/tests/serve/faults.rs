@@ -41,11 +41,9 @@ fn refused(spoil: impl Fn(&Folder, &[Segment]), reason: &str) {
     check(&handler);
     let restarted = Handler::start(folder.path(), &[]);
     check(&restarted);
-    assert_eq!(
-        restarted.log().matches("is refused").count(),
-        1,
-        "logged once"
-    );
+    let refusals = || restarted.log().matches("is refused").count();
+    wait_for("the refusal in the log", || (refusals() > 0).then_some(()));
+    assert_eq!(refusals(), 1, "logged once");
     // The next good one ends it.
     let next = folder.publish("2026-11-20", &numbered(3));
     for handler in [&handler, &restarted] {
