@@ -143,9 +143,9 @@ impl Statsd {
     }
 }
 
-/// Bytes of a packet with several metrics: with the headers of IP and UDP it
-/// fits every Ethernet.
-pub const PACKET_BYTES_MAX: usize = 1400;
+/// Bytes of a packet with several metrics, under 1400: with the headers of IP
+/// and UDP it fits every Ethernet.
+pub const PACKET_BYTES_MAX: usize = 1399;
 
 /// Metrics that are sent together.
 pub struct Batch(Pipeline);

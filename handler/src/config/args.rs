@@ -37,7 +37,8 @@ pub struct Args {
         long,
         env = "ESPY_LISTEN",
         value_name = "ADDR",
-        default_value = "127.0.0.1:8080"
+        default_value = "127.0.0.1:8080",
+        allow_hyphen_values = true
     )]
     pub(super) listen: String,
     /// Serving threads, each with its own listener [default: as many as the
@@ -58,7 +59,8 @@ pub struct Args {
         long,
         env = "ESPY_POLL_INTERVAL",
         value_name = "TIME",
-        default_value = "500ms"
+        default_value = "500ms",
+        allow_hyphen_values = true
     )]
     pub(super) poll_interval: String,
     /// Most bytes of segments in memory; a snapshot beyond it is refused
@@ -70,7 +72,8 @@ pub struct Args {
         long,
         env = "ESPY_CACHE_BYTES_MAX",
         value_name = "BYTES",
-        default_value = "6MiB"
+        default_value = "6MiB",
+        allow_hyphen_values = true
     )]
     pub(super) cache_bytes_max: String,
     /// Most open connections on each core; one more is turned away with a 503.
@@ -78,7 +81,8 @@ pub struct Args {
         long,
         env = "ESPY_CONNECTIONS_MAX",
         value_name = "N",
-        default_value = "16384"
+        default_value = "16384",
+        allow_hyphen_values = true
     )]
     pub(super) connections_max: String,
     /// Most requests on one connection; it is closed after the last.
@@ -86,7 +90,8 @@ pub struct Args {
         long,
         env = "ESPY_CONNECTION_REQUESTS_MAX",
         value_name = "N",
-        default_value = "10000"
+        default_value = "10000",
+        allow_hyphen_values = true
     )]
     pub(super) connection_requests_max: String,
     /// Most bytes of a request's header block; beyond it 431.
@@ -94,7 +99,8 @@ pub struct Args {
         long,
         env = "ESPY_HEADER_BYTES_MAX",
         value_name = "BYTES",
-        default_value = "16KiB"
+        default_value = "16KiB",
+        allow_hyphen_values = true
     )]
     pub(super) header_bytes_max: String,
     /// Most header fields of a request; beyond it 431.
@@ -102,7 +108,8 @@ pub struct Args {
         long,
         env = "ESPY_HEADER_COUNT_MAX",
         value_name = "N",
-        default_value = "100"
+        default_value = "100",
+        allow_hyphen_values = true
     )]
     pub(super) header_count_max: String,
     /// Most bytes of a request's target; beyond it 414.
@@ -110,7 +117,8 @@ pub struct Args {
         long,
         env = "ESPY_TARGET_BYTES_MAX",
         value_name = "BYTES",
-        default_value = "8000"
+        default_value = "8000",
+        allow_hyphen_values = true
     )]
     pub(super) target_bytes_max: String,
     /// Most bytes of a request's body, which is read and ignored; beyond it 413.
@@ -118,7 +126,8 @@ pub struct Args {
         long,
         env = "ESPY_BODY_BYTES_MAX",
         value_name = "BYTES",
-        default_value = "16KiB"
+        default_value = "16KiB",
+        allow_hyphen_values = true
     )]
     pub(super) body_bytes_max: String,
     /// How long a request may take from its first byte to its last; beyond it
@@ -127,7 +136,8 @@ pub struct Args {
         long,
         env = "ESPY_HEADER_TIMEOUT",
         value_name = "TIME",
-        default_value = "10s"
+        default_value = "10s",
+        allow_hyphen_values = true
     )]
     pub(super) header_timeout: String,
     /// How long a connection may stay open without a request.
@@ -137,7 +147,8 @@ pub struct Args {
         long,
         env = "ESPY_IDLE_TIMEOUT",
         value_name = "TIME",
-        default_value = "75s"
+        default_value = "75s",
+        allow_hyphen_values = true
     )]
     pub(super) idle_timeout: String,
     /// How long a client may take nothing of its answer before it is closed.
@@ -145,7 +156,8 @@ pub struct Args {
         long,
         env = "ESPY_WRITE_TIMEOUT",
         value_name = "TIME",
-        default_value = "30s"
+        default_value = "30s",
+        allow_hyphen_values = true
     )]
     pub(super) write_timeout: String,
     /// How long after SIGTERM it goes on serving while `/readyz` says 503 and
@@ -154,7 +166,8 @@ pub struct Args {
         long,
         env = "ESPY_DRAIN_DELAY",
         value_name = "TIME",
-        default_value = "5s"
+        default_value = "5s",
+        allow_hyphen_values = true
     )]
     pub(super) drain_delay: String,
     /// How long requests may then take to finish.
@@ -162,7 +175,8 @@ pub struct Args {
         long,
         env = "ESPY_DRAIN_TIMEOUT",
         value_name = "TIME",
-        default_value = "10s"
+        default_value = "10s",
+        allow_hyphen_values = true
     )]
     pub(super) drain_timeout: String,
     /// Logs one of so many answers, 0 none; server errors always.
@@ -170,7 +184,8 @@ pub struct Args {
         long,
         env = "ESPY_ACCESS_LOG_SAMPLE",
         value_name = "N",
-        default_value = "1000"
+        default_value = "1000",
+        allow_hyphen_values = true
     )]
     pub(super) access_log_sample: String,
     /// Where timings and gauges are sent.
@@ -181,7 +196,8 @@ pub struct Args {
         long,
         env = "ESPY_STATSD_SAMPLE",
         value_name = "N",
-        default_value = "64"
+        default_value = "64",
+        allow_hyphen_values = true
     )]
     pub(super) statsd_sample: String,
     /// `human`, `json`, or `auto`: human on a terminal.
@@ -189,7 +205,8 @@ pub struct Args {
         long,
         env = "ESPY_LOG_FORMAT",
         value_name = "FORMAT",
-        default_value = "auto"
+        default_value = "auto",
+        allow_hyphen_values = true
     )]
     pub(super) log_format: String,
     /// File that receives the bound address, once it is bound.

@@ -83,7 +83,8 @@ struct Progress {
 #[derive(PartialEq, Eq)]
 enum Seen {
     Nothing,
-    Unreadable(io::ErrorKind, PathBuf),
+    /// What the system said, as a number where it has one.
+    Unreadable(io::ErrorKind, Option<i32>, PathBuf),
     Bytes(Vec<u8>),
 }
 
@@ -91,9 +92,9 @@ impl Seen {
     fn current(&self) -> Result<Option<Current>, LoadError> {
         match self {
             Self::Nothing => Ok(None),
-            Self::Unreadable(kind, path) => Err(LoadError::Read {
+            Self::Unreadable(kind, number, path) => Err(LoadError::Read {
                 path: path.clone(),
-                source: (*kind).into(),
+                source: number.map_or_else(|| (*kind).into(), io::Error::from_raw_os_error),
             }),
             Self::Bytes(bytes) => Current::parse(bytes).map(Some).map_err(LoadError::Current),
         }
@@ -123,7 +124,7 @@ impl Watcher {
         let seen = match files::read_limited(&path, CURRENT_BYTES_MAX) {
             Ok(bytes) => Seen::Bytes(bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Seen::Nothing,
-            Err(source) => Seen::Unreadable(source.kind(), path),
+            Err(source) => Seen::Unreadable(source.kind(), source.raw_os_error(), path),
         };
         let is_new = progress.seen.as_ref() != Some(&seen);
         let is_due = (progress.retry.as_ref()).is_some_and(|retry| retry.at <= Instant::now());
@@ -132,6 +133,10 @@ impl Watcher {
         }
         if is_new {
             progress.retry = None;
+        }
+        if seen == Seen::Nothing {
+            let snapshots = self.dir.display();
+            log::warn!(snapshots:%; "no snapshot is installed here: espy-compactor pull does that");
         }
         let current = seen.current();
         progress.seen = Some(seen);

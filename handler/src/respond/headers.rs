@@ -21,8 +21,9 @@ pub(super) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// Shortest time in a cache, also when the next snapshot is overdue: then it
 /// may come at any moment.
 const FRESH_SECONDS_MIN: i64 = 60;
-/// Longest; more is not understood everywhere (RFC 9111, 1.2.2).
-const FRESH_SECONDS_MAX: i64 = i32::MAX as i64;
+/// Longest, whatever a manifest says: shared caches cannot be told otherwise
+/// before.
+const FRESH_SECONDS_MAX: i64 = 31 * 24 * 3600;
 const _: () = assert!(FRESH_SECONDS_MIN <= FRESH_SECONDS_MAX, "both bounds hold");
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -101,6 +101,15 @@ pub(crate) fn warm(hot: &Hot, view: &View<'_>) {
     respond(&request, view);
 }
 
+/// The headers of an answer to a request that nobody has looked into.
+pub(crate) fn put_refusal_headers(request: &HeaderMap, response: &mut HeaderMap) {
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.insert(CONTENT_TYPE, text);
+    response.insert(CACHE_CONTROL, headers::NO_STORE);
+    headers::put_cross_origin(response);
+    headers::put_request_id(request, response);
+}
+
 /// What has been found out on the way to an answer.
 struct Seen {
     route: RouteName,

@@ -108,6 +108,7 @@ pub(super) struct Activity {
     has_body: Cell<bool>,
     answers: Cell<u64>,
     is_refused: Cell<bool>,
+    is_last: Cell<bool>,
     verdict: Cell<Option<Verdict>>,
     task: RefCell<Option<Waker>>,
 }
@@ -124,6 +125,7 @@ impl Activity {
             has_body: Cell::new(false),
             answers: Cell::new(0),
             is_refused: Cell::new(false),
+            is_last: Cell::new(false),
             verdict: Cell::new(None),
             task: RefCell::new(None),
         }
@@ -199,6 +201,16 @@ impl Activity {
     /// What the peer sends from now on is not looked at.
     pub(super) fn refuse(&self) {
         self.is_refused.set(true);
+    }
+
+    /// The connection ends with the answer at hand.
+    pub(super) fn ends(&self) {
+        self.is_last.set(true);
+    }
+
+    /// Whether the peer may still be sending when the connection is closed.
+    pub(super) fn lingers(&self) -> bool {
+        self.is_last.get() || self.is_refused.get()
     }
 
     pub(super) fn is_refused(&self) -> bool {

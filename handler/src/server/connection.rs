@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::HeaderValue;
 use http::header::CONNECTION;
+use http::{HeaderMap, HeaderValue, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::service::service_fn;
@@ -19,7 +19,7 @@ use tokio::task::spawn_local;
 use super::activity::{Activity, Verdict};
 use super::core::{Open, Shared};
 use super::stream::Watched;
-use crate::respond::{Answer, Request, Response, View, respond};
+use crate::respond::{self, Answer, Request, Response, View, respond};
 use crate::routes::RouteName;
 use crate::rules::{self, Refusal};
 use crate::signals::{Asked, Trouble};
@@ -33,11 +33,11 @@ const SERVICE_UNAVAILABLE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n\
     content-length: 0\r\n\r\n";
 
-/// How long, and how many bytes, a refused peer may go on sending. Were the
-/// connection closed while something is unread, the system would reset it,
-/// and the peer might never see why it was refused.
+/// How long, and how many bytes, a peer may go on sending after the last
+/// answer. Were the connection closed while something is unread, the system
+/// would reset it, and the peer might never see all of that answer.
 const LINGER_TIME: Duration = Duration::from_secs(2);
-const LINGER_BYTES_MAX: usize = 1 << 20;
+const LINGER_BYTES_MAX: usize = 16 << 20;
 
 /// How long a new connection has for its first byte when the process ends: it
 /// may be on its way.
@@ -83,13 +83,11 @@ pub(super) async fn serve(stream: TcpStream, open: Open) {
             // What has begun is finished, and its answer says that it is the
             // last; the engine would drop what it has read so far.
             End::Judged(Verdict::Drain) if activity.has_begun() => {}
-            End::Judged(Verdict::Drain) => {
-                Pin::new(&mut engine).graceful_shutdown();
-                // The engine goes on waiting for a first request.
-                if activity.is_untouched() {
-                    spawn_local(end_untouched(Rc::clone(activity)));
-                }
+            // The first request may be on its way; the engine would not wait.
+            End::Judged(Verdict::Drain) if activity.is_untouched() => {
+                spawn_local(end_untouched(Rc::clone(activity)));
             }
+            End::Judged(Verdict::Drain) => Pin::new(&mut engine).graceful_shutdown(),
             end => break end,
         }
     };
@@ -118,7 +116,7 @@ pub(super) async fn serve(stream: TcpStream, open: Open) {
             }
         }
     }
-    if activity.is_refused() {
+    if activity.lingers() {
         linger(stream).await;
     }
 }
@@ -131,7 +129,7 @@ async fn end_untouched(activity: Rc<Activity>) {
     }
 }
 
-/// Reads what a refused peer still sends, for a while.
+/// Reads what a peer still sends after its last answer, for a while.
 async fn linger(mut stream: TcpStream) {
     // The peer sees the end of the answer, and no more can come.
     if stream.shutdown().await.is_err() {
@@ -195,12 +193,15 @@ async fn answer(
             if refusal != Refusal::Expectation {
                 activity.refuse();
             }
-            refused(refusal)
+            refused(refusal, &head.headers)
         }
     };
     let is_last = activity.is_refused()
         || number >= shared.connection_requests_max
         || shared.state.is_stopping();
+    if is_last || head.version < Version::HTTP_11 || head.headers.contains_key(CONNECTION) {
+        activity.ends();
+    }
     if is_last {
         let headers = answer.response.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
@@ -209,9 +210,10 @@ async fn answer(
     Ok(answer.response.map(Full::new))
 }
 
-fn refused(refusal: Refusal) -> Answer {
+fn refused(refusal: Refusal, request: &HeaderMap) -> Answer {
     let mut response = Response::new(Bytes::from(format!("{refusal}\n")));
     *response.status_mut() = refusal.status();
+    respond::put_refusal_headers(request, response.headers_mut());
     Answer {
         route: RouteName::Refused,
         is_from_cache: false,

@@ -14,6 +14,9 @@ use super::{Answered, CoreSignals, Signals, Trouble};
 use crate::respond::Answer;
 use crate::routes::RouteName;
 
+/// Bytes of a target that the access log shows.
+const TARGET_LOGGED_BYTES_MAX: usize = 512;
+
 /// How many answers there are to one sample; 0 takes none.
 #[derive(Clone, Copy, Debug)]
 pub struct Sampling {
@@ -136,7 +139,7 @@ fn log(answered: &Answered, asked: &Asked<'_>, headers: &HeaderMap) {
     log::info!(
         target: "access",
         method:% = asked.method,
-        uri = asked.target,
+        uri:% = printable(asked.target),
         version:? = asked.version,
         route = answered.route.as_str(),
         status = answered.status.as_u16(),
@@ -144,8 +147,15 @@ fn log(answered: &Answered, asked: &Asked<'_>, headers: &HeaderMap) {
         cached = answered.is_from_cache,
         duration_us = u64::try_from(answered.duration.as_micros()).unwrap_or(u64::MAX),
         request_id = request_id.and_then(|id| id.to_str().ok()).unwrap_or_default();
-        "{} {}", asked.method, asked.target
+        "{} {}", answered.route.as_str(), answered.status.as_u16()
     );
+}
+
+/// The beginning of a target, with everything escaped that could be taken for
+/// something else in a terminal or by what reads the log.
+fn printable(target: &str) -> impl std::fmt::Display {
+    let bytes = target.as_bytes();
+    bytes[..bytes.len().min(TARGET_LOGGED_BYTES_MAX)].escape_ascii()
 }
 
 fn thread_cpu_time() -> Duration {

@@ -221,6 +221,41 @@ fn sigterm_and_sigint_end_with_zero() {
     }
 }
 
+/// To close while something is unread would reset the connection, and the
+/// client might lose what it has not read yet.
+#[test]
+fn the_last_answer_arrives_whatever_is_still_sent() {
+    let folder = folder();
+    let flags = ["--connection-requests-max=3"];
+    for (flags, head, whole) in [(&[][..], "Connection: close\r\n", 1), (&flags[..], "", 3)] {
+        let handler = Handler::ready(folder.path(), flags);
+        let first = format!("GET {OVERALL} HTTP/1.1\r\nHost: t\r\n{head}\r\n");
+        let rest = format!("GET {OVERALL} HTTP/1.1\r\nHost: t\r\n\r\n").repeat(2000);
+        let mut client = handler.connect();
+        client.send((first + &rest).as_bytes());
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        for number in 1..=whole {
+            let answer = client.answer(false);
+            assert_eq!(answer.body, numbered_overall(7));
+            let is_last = answer.header("connection") == "close";
+            assert_eq!(is_last, number == whole);
+        }
+        assert_eq!(client.rest(), b"");
+    }
+}
+
+#[test]
+fn refusals_have_the_balancers_id() {
+    let folder = folder();
+    let handler = Handler::ready(folder.path(), &[]);
+    let mut client = handler.connect();
+    client.send(b"GET /healthz HTTP/1.1\r\nX-Request-Id: balancer-1\r\n\r\n");
+    let refused = client.answer(false);
+    assert_eq!(refused.status, 400);
+    assert_eq!(refused.header("x-request-id"), "balancer-1");
+    assert_eq!(refused.header("cache-control"), "no-store");
+}
+
 #[test]
 fn wrong_flags_are_all_reported() {
     let output = Command::new(env!("CARGO_BIN_EXE_espy-handler"))
