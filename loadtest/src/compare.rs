@@ -82,6 +82,7 @@ pub fn run(config: &CompareConfig, interrupt: &Interrupt) -> anyhow::Result<Exit
             .filter(|outcome| !outcome.is_floor)
         {
             outcome.floor = Some(outcome.share_of(&floor, is_closed));
+            report.warnings.extend(outcome.size_warning(&floor));
         }
     } else if !is_local(first.address) {
         report

@@ -177,6 +177,7 @@ fn load(config: &RunConfig, interrupt: &Interrupt) -> anyhow::Result<Report> {
         });
     if let Some(floor) = &floor_outcome {
         outcome.floor = Some(outcome.share_of(floor, is_closed));
+        report.warnings.extend(outcome.size_warning(floor));
         if is_closed {
             report.warnings.extend(floor.warnings(is_closed));
         }

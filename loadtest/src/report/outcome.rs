@@ -17,6 +17,10 @@ const GENERATOR_BUSY: f64 = 0.9;
 const SATURATED: f64 = 0.9;
 /// A generator that waits longer for its CPU measures other programs too.
 const WAITED: f64 = 0.05;
+/// Sizes of answers that differ by less than this cost the same.
+const SIZE_TOLERANCE: f64 = 0.2;
+/// Below this, size hardly matters.
+const SMALL_BYTES: f64 = 512.0;
 /// An open loop that notices one in a hundred requests later than this adds to
 /// what it measures.
 const LATE_US: f64 = 500.0;
@@ -180,7 +184,10 @@ impl Outcome {
         .into_iter()
         .map(|kind| record.failures[kind as usize])
         .sum();
-        let cpu = measured.target_cpu.filter(|cpu| cpu.answer_count > 0);
+        // No time at all: the process was gone when it was looked at.
+        let cpu = measured
+            .target_cpu
+            .filter(|cpu| cpu.answer_count > 0 && cpu.cpu_ns > 0);
         Self {
             name: name.to_owned(),
             address,
@@ -257,6 +264,22 @@ impl Outcome {
             rps,
             p50,
         }
+    }
+
+    /// When the floor's answers are of another size, which makes its share
+    /// the comparison of two different loads: it answers the plan's first
+    /// question over and over, whatever the plan asks.
+    pub(crate) fn size_warning(&self, floor: &Self) -> Option<String> {
+        let mean = |outcome: &Self| outcome.body_bytes as f64 / outcome.answers.max(1) as f64;
+        let (own, floors) = (mean(self), mean(floor));
+        let is_near = (own - floors).abs() <= SIZE_TOLERANCE * own.max(floors);
+        (!is_near && own.max(floors) > SMALL_BYTES).then(|| {
+            format!(
+                "{}: its answers have {own:.0} bytes on average, the floor's {floors:.0}; the share \
+                 of the floor compares different answers",
+                self.name
+            )
+        })
     }
 
     /// What a reader should know before believing the numbers.
