@@ -1,4 +1,4 @@
-//! One connection: hyper outside, [`respond`] inside.
+//! One connection: hyper outside, [`respond()`] inside.
 
 use std::future::poll_fn;
 use std::pin::Pin;
