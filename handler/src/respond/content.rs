@@ -58,23 +58,22 @@ impl Content {
         }
         let mut response = Response::new(self.body.clone());
         *response.status_mut() = self.status;
-        let headers = response.headers_mut();
-        headers.reserve(headers::COUNT);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+        put_headers(
+            &mut response,
+            self.tag.as_ref(),
+            self.content_type,
+            generation,
+            now_seconds,
+        );
         if let Some(coding) = self.coding.header() {
-            headers.insert(CONTENT_ENCODING, coding);
+            response.headers_mut().insert(CONTENT_ENCODING, coding);
         }
-        if let Some(tag) = &self.tag {
-            headers.insert(ETAG, tag.header());
-            headers::put_modified(headers, generation);
-        }
-        headers::put_fresh(headers, generation, now_seconds);
-        headers::put_cross_origin(headers);
         response
     }
 }
 
-/// A 304, with the headers that the whole answer would have.
+/// A 304, with the headers that the whole answer would have, but for its
+/// coding: there is no body to be coded.
 pub(crate) fn not_modified(
     tag: &EntityTag,
     content_type: &'static str,
@@ -83,14 +82,32 @@ pub(crate) fn not_modified(
 ) -> Response {
     let mut response = Response::default();
     *response.status_mut() = StatusCode::NOT_MODIFIED;
+    put_headers(
+        &mut response,
+        Some(tag),
+        content_type,
+        generation,
+        now_seconds,
+    );
+    response
+}
+
+fn put_headers(
+    response: &mut Response,
+    tag: Option<&EntityTag>,
+    content_type: &'static str,
+    generation: &CoreGeneration,
+    now_seconds: i64,
+) {
     let headers = response.headers_mut();
     headers.reserve(headers::COUNT);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(ETAG, tag.header());
-    headers::put_modified(headers, generation);
+    if let Some(tag) = tag {
+        headers.insert(ETAG, tag.header());
+        headers::put_modified(headers, generation);
+    }
     headers::put_fresh(headers, generation, now_seconds);
     headers::put_cross_origin(headers);
-    response
 }
 
 /// Whether the client listed this very tag. Asked before rendering: the tag

@@ -209,6 +209,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn targets_cannot_be_taken_for_anything_else() {
+        for (target, shown) in [
+            ("/a?b=c&d", "/a?b=c&d"),
+            ("/\u{9b}31m\u{2028}", "/\\xc2\\x9b31m\\xe2\\x80\\xa8"),
+            ("/\"\n", "/\\\"\\n"),
+        ] {
+            assert_eq!(printable(target).to_string(), shown);
+        }
+        let long = "/".repeat(TARGET_LOGGED_BYTES_MAX + 1);
+        assert_eq!(printable(&long).to_string(), long[1..]);
+    }
+
+    #[test]
     fn samples_are_as_many_as_asked_for() {
         for (one_in, least, most) in [
             (0, 0, 0),

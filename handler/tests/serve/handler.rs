@@ -221,6 +221,11 @@ impl Client {
         self.reader.into_inner()
     }
 
+    /// Sends, unless the other side has closed.
+    pub fn try_send(&mut self, bytes: &[u8]) -> bool {
+        self.reader.get_mut().write_all(bytes).is_ok()
+    }
+
     pub fn request(&mut self, method: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
         let mut text = format!("{method} {target} HTTP/1.1\r\nHost: test\r\n");
         for (name, value) in headers {

@@ -1,11 +1,14 @@
 //! Methods, conditional requests, headers, stopping.
 
+use std::io::Write;
 use std::process::Command;
 
 use rustix::process::Signal;
+use socket2::SockRef;
 
 use crate::folder::{Folder, numbered, numbered_overall, numbered_recent};
-use crate::handler::{Answer, Handler};
+use crate::handler::{Answer, Handler, wait_for};
+use crate::wire;
 
 const RECENT: &str = "/api/packages/one/recent";
 const OVERALL: &str = "/api/packages/one/overall";
@@ -221,27 +224,55 @@ fn sigterm_and_sigint_end_with_zero() {
     }
 }
 
+/// A connection that was made before the end has a moment for its first
+/// request. That moment is short, so one try in many is enough.
+#[test]
+fn a_first_request_on_its_way_is_answered() {
+    let folder = folder();
+    let answered = (0..20).any(|_| {
+        let handler = Handler::ready(folder.path(), &["--cores=1"]);
+        let mut client = handler.connect();
+        // Accepted for sure: a later one has had its answer.
+        assert_eq!(handler.get(RECENT).status, 200);
+        handler.signal(Signal::TERM);
+        wait_for("the end to begin", || {
+            let has_begun = handler.log().contains("requests finish");
+            has_begun.then_some(())
+        });
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        let request = format!("GET {RECENT} HTTP/1.1\r\nHost: t\r\n\r\n");
+        client.try_send(request.as_bytes()) && client.is_open() && {
+            let answer = client.answer(false);
+            assert_eq!(answer.status, 200);
+            answer.header("connection") == "close"
+        }
+    });
+    assert!(answered);
+}
+
 /// To close while something is unread would reset the connection, and the
 /// client might lose what it has not read yet.
 #[test]
 fn the_last_answer_arrives_whatever_is_still_sent() {
+    const ANSWERS: usize = 100;
     let folder = folder();
-    let flags = ["--connection-requests-max=3"];
-    for (flags, head, whole) in [(&[][..], "Connection: close\r\n", 1), (&flags[..], "", 3)] {
-        let handler = Handler::ready(folder.path(), flags);
-        let first = format!("GET {OVERALL} HTTP/1.1\r\nHost: t\r\n{head}\r\n");
-        let rest = format!("GET {OVERALL} HTTP/1.1\r\nHost: t\r\n\r\n").repeat(2000);
-        let mut client = handler.connect();
-        client.send((first + &rest).as_bytes());
+    let limit = format!("--connection-requests-max={ANSWERS}");
+    let handler = Handler::ready(folder.path(), &[&limit]);
+    let mut stream = handler.connect().into_stream();
+    // Most answers wait at the server's side until they are read.
+    SockRef::from(&stream).set_recv_buffer_size(16_384).unwrap();
+    let request = format!("GET {OVERALL} HTTP/1.1\r\nHost: t\r\n\r\n");
+    let requests = request.repeat(30 * ANSWERS);
+    let came = std::thread::scope(|scope| {
+        let mut sender = stream.try_clone().unwrap();
+        scope.spawn(move || sender.write_all(requests.as_bytes()));
         std::thread::sleep(std::time::Duration::from_millis(300));
-        for number in 1..=whole {
-            let answer = client.answer(false);
-            assert_eq!(answer.body, numbered_overall(7));
-            let is_last = answer.header("connection") == "close";
-            assert_eq!(is_last, number == whole);
-        }
-        assert_eq!(client.rest(), b"");
-    }
+        wire::rest(&mut stream).unwrap()
+    });
+    let replies = wire::replies(&came, 0).unwrap();
+    assert_eq!(replies.len(), ANSWERS);
+    let is_whole = |reply: &wire::Reply| reply.body == numbered_overall(7).as_bytes();
+    assert!(replies.iter().all(is_whole));
 }
 
 #[test]

@@ -350,3 +350,28 @@ fn timeline(record: &Record) -> Vec<Slice> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_other_sizes_are_told() {
+        let of = |answers: u64, body_bytes: u64| Outcome {
+            answers,
+            body_bytes,
+            ..Outcome::default()
+        };
+        for (own, floor, is_told) in [
+            (of(10, 10_000), of(20, 20_000), false),
+            (of(10, 10_000), of(10, 8_000), false),
+            (of(10, 10_000), of(10, 7_900), true),
+            (of(10, 1_000), of(10, 10_000), true),
+            (of(10, 5_000), of(10, 10), false),
+            (of(0, 0), of(0, 0), false),
+        ] {
+            let warning = own.size_warning(&floor);
+            assert_eq!(warning.is_some(), is_told, "{warning:?}");
+        }
+    }
+}
